@@ -41,6 +41,8 @@ class DataSpec:
     pad: int = 0  # token behind a text's own
     max_length: int = 0  # tokens of the longest row that can come
     categories: tuple[tuple[str, ...], ...] = ()  # what each column's codes from 2 on mean
+    marks: tuple[int, ...] = ()  # tokens around a text, which are no part of it
+    mask_token: int | None = None  # that stands for a hidden one, where the tokenizer has such
     # what further kinds of inputs say of themselves, by their names; see `InputKind.fields_of`
     inputs: dict[str, dict[str, Any]] = field(default_factory=dict, hash=False)
 

@@ -1,11 +1,11 @@
 """LabelSmoothing: targets mixed with the uniform distribution."""
 
-import torch
 from torch import nn
 
 from lepton.errors import ConfigError
 from lepton.method import Batch, Method
 from lepton.spec import DataSpec
+from lepton.task.soft_targets import as_probabilities
 from lepton.values.bounds import From0Below1
 
 
@@ -35,8 +35,5 @@ class LabelSmoothing(Method):
         return model
 
     def on_batch(self, batch: Batch) -> Batch:
-        target = batch["target"]
-        if not target.is_floating_point():
-            one_hot = target[:, None] == torch.arange(self.classes, device=target.device)
-            target = one_hot.to(torch.get_default_dtype())
+        target = as_probabilities(batch["target"], self.classes)
         return batch | {"target": target * (1 - self.amount) + self.amount / self.classes}

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 TEXTS_PER_CHUNK = 16_384  # texts encoded at a time, which bounds the memory of their details
+SPEC_FIELDS = ("vocabulary", "pad", "max_length", "marks", "mask_token")  # that a spec has of it
+MASK_TOKENS = ("[MASK]", "<mask>")
 MIN_TOKENS = 4  # the marks around a pair, and one of a text
 Texts = Sequence[str] | Sequence[tuple[str, str]]
 
@@ -62,6 +64,26 @@ class FittedTokenizer:
     def vocabulary(self) -> int:
         """One more than the largest token."""
         return max(self.tokenizer.get_vocab().values()) + 1
+
+    @property
+    def marks(self) -> tuple[int, ...]:
+        """The tokens that are put around a text or between the two of a pair."""
+        pair = self.tokenizer.encode("a", "a")
+        return tuple(
+            sorted(
+                {
+                    t
+                    for t, is_mark in zip(pair.ids, pair.special_tokens_mask, strict=True)
+                    if is_mark
+                }
+            )
+        )
+
+    @property
+    def mask_token(self) -> int | None:
+        """The token that stands for a hidden one."""
+        usual = (self.tokenizer.token_to_id(token) for token in MASK_TOKENS)
+        return next((number for number in usual if number is not None), None)
 
     def words(self, tokens: Sequence[int]) -> list[str]:
         """What each token stands for, as the tokenizer writes it."""

@@ -12,6 +12,7 @@ from lepton.example import make_batch, make_specs
 from lepton.randomness.draw import Draw
 from lepton.randomness.streams import DrawStreams
 
+ASKED = {"mixup": {"categories": "pick"}}  # of options that refuse some inputs by default
 NAMES = sorted({p.stem for p in (CONF_DIR / "augmentation").glob("*.yaml")} - {"none"})
 
 
@@ -22,6 +23,11 @@ def made(name, spec=None, **values):
     if spec is not None:
         method.prepare(torch.nn.Linear(1, 1), spec)
     return method
+
+
+def ready(name, kind, **values):
+    """The option for made-up rows of a kind, which it takes whatever they are."""
+    return made(name, made_up(kind), **{**ASKED.get(name, {}), **values})
 
 
 @cache

@@ -7,7 +7,7 @@ from torch.func import vmap
 from lepton import compose
 from lepton.config.check import check
 from lepton.errors import ConfigError
-from tests.augmentation.options import NAMES, batch_of, draw, kinds_of, made, made_up, streams
+from tests.augmentation.options import NAMES, batch_of, draw, kinds_of, made, ready, streams
 
 CASES = [(name, kind) for name in NAMES for kind in kinds_of(name)]
 OF_PARTNERS = ("mixup", "cutmix", "swap_noise")  # that other rows of the batch have a part in
@@ -23,8 +23,7 @@ def _in_64_bits():
 
 @pytest.mark.parametrize(("name", "kind"), CASES)
 def test_members_of_a_stack_get_under_vmap_what_each_gets_alone(name, kind):
-    batch, runs, spec = batch_of(kind), streams([5, 6]), made_up(kind)
-    method = made(name, spec)
+    batch, runs, method = batch_of(kind), streams([5, 6]), ready(name, kind)
     assert type(method).__dict__["replayable"]
     assert method.stackable
     values = [
@@ -40,7 +39,7 @@ def test_members_of_a_stack_get_under_vmap_what_each_gets_alone(name, kind):
     stacked = vmap(change, randomness="error")(runs.keys, *values)
     for member in range(2):
         own = {key: float(v[member]) for key, v in zip(method.stackable, values, strict=True)}
-        alone = made(name, spec, **own).on_batch(batch, runs.draws(runs.keys[member])[0])
+        alone = ready(name, kind, **own).on_batch(batch, runs.draws(runs.keys[member])[0])
         for key, tensor in alone.items():
             assert tensor.dtype == stacked[key].dtype, key
             torch.testing.assert_close(stacked[key][member], tensor)
@@ -50,7 +49,7 @@ def test_members_of_a_stack_get_under_vmap_what_each_gets_alone(name, kind):
 def test_a_batch_is_changed_and_the_rows_that_it_was_cut_of_are_not(name, kind):
     batch = batch_of(kind)
     before = {key: tensor.clone() for key, tensor in batch.items()}
-    changed = made(name, made_up(kind)).on_batch(batch, draw())
+    changed = ready(name, kind).on_batch(batch, draw())
     assert all(torch.equal(batch[key], tensor) for key, tensor in before.items())
     assert any(
         not torch.equal(changed[key], batch.get(key)) for key in changed if key in batch
@@ -60,7 +59,7 @@ def test_a_batch_is_changed_and_the_rows_that_it_was_cut_of_are_not(name, kind):
 
 @pytest.mark.parametrize(("name", "kind"), [case for case in CASES if case[0] not in OF_PARTNERS])
 def test_a_row_is_changed_alike_in_whichever_batch_it_comes(name, kind):
-    batch, method = batch_of(kind), made(name, made_up(kind))
+    batch, method = batch_of(kind), ready(name, kind)
     rows = torch.tensor([11, 2, 7])
     whole = method.on_batch(batch, draw())
     few = method.on_batch({key: tensor[rows] for key, tensor in batch.items()}, draw())

@@ -15,7 +15,7 @@ MODEL = ("model=mlp_small", "model.hidden=[8]", "trainer.max_epochs=3", "trainer
 SMALL = (*DATA, *MODEL, "trainer.progress=false", "optimizer.lr=0.01")
 EXACT = "trainer.precision=64-true"
 METHODS = {  # the words that choose it, its key that members of a stack differ in, of what data
-    "mixup": ("augmentation=mixup", "augmentation.mixup.alpha", "dataset.classes=2"),
+    "mixup": ("augmentation=own_mixup", "augmentation.own_mixup.alpha", "dataset.classes=2"),
     "fgsm": ("adversarial=fgsm", "adversarial.fgsm.epsilon", "dataset.classes=3"),
     "rdrop": ("regularization=rdrop", "regularization.rdrop.alpha", "model.dropout=0.3"),
     "sam": ("regularization=sam", "regularization.sam.rho", "dataset.classes=0"),

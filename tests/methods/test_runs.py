@@ -47,13 +47,17 @@ def test_so_they_do_with_batch_normalization_and_dropout(gap, words, method):
     assert gap(*SMALL, EXACT, *NORMALIZED, *chosen) < 1e-7
 
 
-ALL = ("regularization=[rdrop,sam,label_smoothing,ema]", "augmentation=mixup", "adversarial=fgsm")
+ALL = (
+    "regularization=[rdrop,sam,label_smoothing,ema]",
+    "augmentation=own_mixup",
+    "adversarial=fgsm",
+)
 
 
 @pytest.mark.slow
 def test_several_methods_at_once_share_a_stack_in_which_each_draws_its_own(gap, words):
     overrides = ("dataset.classes=3", "dataset.categories=[]", "trainer.accumulate_grad_batches=2")
-    overrides += ("augmentation.mixup.alpha=0.3", "adversarial.fgsm.epsilon=0.01,0.1")
+    overrides += ("augmentation.own_mixup.alpha=0.3", "adversarial.fgsm.epsilon=0.01,0.1")
     assert gap(*SMALL, EXACT, *ALL, *overrides, "model.dropout=0.2", "seed=1,2") < 1e-8
 
 

@@ -31,10 +31,9 @@ from lepton.errors import DataError, LeptonError, explain_read_errors
 from lepton.pretrained.location import TOKENIZER_FILE, content_files
 from lepton.pretrained.weight_files import file_sha256
 from lepton.spec import DataSpec
-from lepton.tokenizer.fitted_tokenizer import FittedTokenizer, TextTokenizer
+from lepton.tokenizer.fitted_tokenizer import SPEC_FIELDS, FittedTokenizer, TextTokenizer
 from lepton.tokenizer.same_tokens import same_tokens
 
-TOKENIZER_FIELDS = ("vocabulary", "pad", "max_length")  # of the fitted tokenizer, in the spec
 VOCABULARY_SIZE = 50  # pieces of a made-up vocabulary
 MAX_VALUES = 12  # of a column beside texts, by which the report slices
 
@@ -164,7 +163,7 @@ class TextInputs(InputKind):
     def spec_fields(self, train: Rows) -> dict[str, Any]:
         fields: dict[str, Any] = {"text_features": self.own_columns}
         if self.fitted_tokenizer:
-            fields |= {name: getattr(self.fitted_tokenizer, name) for name in TOKENIZER_FIELDS}
+            fields |= {name: getattr(self.fitted_tokenizer, name) for name in SPEC_FIELDS}
         return fields
 
     def save(self, folder: Path) -> None:
@@ -295,4 +294,6 @@ def text_fields(texts: int) -> dict[str, Any]:
         "vocabulary": VOCABULARY_SIZE,
         "pad": 0,
         "max_length": 16,
+        "marks": (1, 2),
+        "mask_token": 3,
     }

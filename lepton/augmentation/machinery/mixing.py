@@ -1,0 +1,47 @@
+"""Rows mixed with partners from the same batch, their targets in the same shares."""
+
+import torch
+from torch import Tensor
+
+from lepton.errors import ConfigError
+from lepton.method import Batch
+from lepton.spec import DataSpec
+from lepton.task.soft_targets import as_probabilities
+
+MIXABLE_TASKS = ("binary", "multiclass", "multilabel", "regression")
+
+
+def require_mixable(option: str, spec: DataSpec, kinds: tuple[str, ...]) -> None:
+    """Raises: ConfigError for a target that cannot be mixed, and for inputs of other kinds, which
+    would stay what they are beside a mixed target."""
+    if spec.task not in MIXABLE_TASKS or not spec.target_names:
+        raise ConfigError(
+            f"augmentation, task: augmentation={option} mixes the targets of two rows, and these "
+            "have none that can be; leave it out"
+        )
+    if others := [kind for kind in spec.kinds if kind not in kinds]:
+        raise ConfigError(
+            f"augmentation, dataset: augmentation={option} mixes the targets of two rows, and "
+            f"cannot mix their inputs of the kind {others[0]}; leave it out"
+        )
+
+
+def mixed_target(batch: Batch, share: Tensor, partners: Tensor, classes: int) -> Batch:
+    """The batch with mixed targets; where rows have weights, each counts by its own in a mixture.
+
+    So the loss is that for both targets, each by its share and its row's weight.
+    Shapes: share (B,), of the row itself; partners (B,), places in the batch.
+    """
+    target = as_probabilities(batch["target"], classes)
+    if "weight" in batch:
+        own, other = share * batch["weight"], (1 - share) * batch["weight"][partners]
+        weight = own + other
+        share = torch.where(weight > 0, own / weight.clamp_min(1e-12), share)
+        batch = batch | {"weight": weight.to(batch["weight"].dtype)}
+    return batch | {"target": blend(target, target[partners], share)}
+
+
+def blend(own: Tensor, other: Tensor, share: Tensor) -> Tensor:
+    """A share of each row and the rest of its partner. Shapes: (B, ...) twice, (B,)."""
+    share = share.reshape(-1, *[1] * (own.ndim - 1)).to(own.dtype)
+    return share * own + (1 - share) * other
