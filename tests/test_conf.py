@@ -25,7 +25,7 @@ COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new optio
     "metric": 12,
     "callbacks": 4,
     "adversarial": 1,
-    "augmentation": 14,
+    "augmentation": 19,
     "model": 37,
     "optimizer": 9,
     "scheduler": 10,
@@ -49,6 +49,7 @@ OF_IMAGES = (
 OUT_OF_ANOTHERS_WAY = ["asam", "l2sp"]  # of another, or of training from scratch
 PICTURES_CHANGED = ("cutmix", "affine", "crop", "color_jitter", "random_erasing")
 TEXTS_CHANGED = ("token_dropout", "token_mask", "random_swap", "random_delete")
+SOUNDS_CHANGED = ("time_shift", "gain", "noise", "speed", "spec_augment")
 INSPECTED = ["dataset=digits", "task=anomaly", "task.normal=3"]
 PAIRS = ["dataset=multimodal", "dataset.path={file}", "dataset.target=null", "dataset.absent=drop"]
 PAIRS = [*PAIRS, "dataset.use=[image,text]", "task=contrastive", "model=two_towers"]
@@ -86,6 +87,10 @@ NEEDED = {  # overrides that an option cannot do without
     "dataset=moving_digits": ["model=frame_network"],
     "model=frame_network": ["dataset=moving_digits"],
     **{f"augmentation={name}": ["dataset=digits", SMALL_CNN] for name in PICTURES_CHANGED},
+    **{
+        f"augmentation={name}": ["dataset=audio_folder", "dataset.path={folder}", "model=audio_cnn"]
+        for name in SOUNDS_CHANGED
+    },
     **{f"augmentation={name}": [VADER, CNN] for name in TEXTS_CHANGED},
     "model=minilm": [VADER],
     "model=transformer_tiny": [VADER],

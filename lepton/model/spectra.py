@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from lepton.audio.log_mel import LogMel
 
 Batch = dict[str, Tensor]
+# stripes of a training batch that a method hides, each its begin and end as shares of all bands and
+# of a row's own frames; shapes (B, stripes, 2)
+HIDDEN_BANDS, HIDDEN_TIMES = "hidden_bands", "hidden_times"
 
 
 class ScaledSpectrum(nn.Module):
@@ -40,7 +43,20 @@ class ScaledSpectrum(nn.Module):
         else:
             values, frames = self.log_mel(batch["audio"]), self.log_mel.frames(frames)
         values = (values.to(self.mean.dtype) - self.mean) / self.std
-        return values * steps_mask(frames, values.shape[1]).to(values.dtype)[..., None], frames
+        shown = steps_mask(frames, values.shape[1])[..., None]
+        if HIDDEN_TIMES in batch:
+            shown = shown & ~_hidden(batch[HIDDEN_TIMES], frames, values.shape[1])[..., None]
+            shown = shown & ~_hidden(batch[HIDDEN_BANDS], self.bands, self.bands)[:, None]
+        return values * shown.to(values.dtype), frames
+
+
+def _hidden(stripes: Tensor, lengths: Tensor | int, width: int) -> Tensor:
+    """True at places whose middle lies in a stripe. Shapes: (B, stripes, 2), (B,) -> (B, width)."""
+    middles = torch.arange(width, device=stripes.device) + 0.5
+    begin, end = (
+        stripes * torch.as_tensor(lengths, device=stripes.device).reshape(-1, 1, 1)
+    ).unbind(-1)
+    return ((middles >= begin[..., None]) & (middles < end[..., None])).any(1)
 
 
 def steps_mask(lengths: Tensor, width: int) -> Tensor:

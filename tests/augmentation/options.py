@@ -6,9 +6,11 @@ import torch
 import yaml
 from hydra.utils import get_class
 
+from lepton.audio.log_mel import LogMel
 from lepton.config.options import CONF_DIR
 from lepton.dataset.inputs.find import input_kind
 from lepton.example import make_batch, make_specs
+from lepton.model.spectra import ScaledSpectrum
 from lepton.randomness.draw import Draw
 from lepton.randomness.streams import DrawStreams
 
@@ -21,8 +23,16 @@ def made(name, spec=None, **values):
     node = yaml.safe_load((CONF_DIR / "augmentation" / f"{name}.yaml").read_text())[name]
     method = get_class(node.pop("_target_"))(**{**node, **values})
     if spec is not None:
-        method.prepare(torch.nn.Linear(1, 1), spec)
+        method.prepare(model_for(spec), spec)
     return method
+
+
+def model_for(spec):
+    """A module to prepare: of sounds their spectrum, else one that no option looks at."""
+    if "audio" not in spec.inputs:
+        return torch.nn.Linear(1, 1)
+    mel = LogMel(bands=20, window=25.0, hop=10.0, low=0.0, high=None, floor=1e-6, keep=False)
+    return ScaledSpectrum(spec=spec, spectrum=mel)
 
 
 def ready(name, kind, **values):

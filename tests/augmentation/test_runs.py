@@ -21,7 +21,7 @@ DATA = {  # a small training of each kind, for the contract of methods
     ),
     "audio": (
         *("dataset=audio_folder", "dataset.path=tones", "model=audio_cnn", "model.channels=[4]"),
-        *("batch_size=8", "dataset.split=stratified"),
+        *("batch_size=8", "dataset.split=stratified", "model.spectrum.keep=false"),
     ),
 }
 WORDS = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2", "trainer=cpu", "batch_size=16")

@@ -36,3 +36,8 @@ def own_steps(batch: Batch) -> Tensor:
 def loudness(samples: Tensor, lengths: Tensor) -> Tensor:
     """The root of the mean square of each sound. Shapes: (B, T), (B,) -> (B, 1)."""
     return (samples.square().sum(1) / lengths.to(samples.dtype)).sqrt()[:, None]
+
+
+def as_factor(decibels: Tensor) -> Tensor:
+    """By what samples are multiplied to be so many decibels louder."""
+    return 10 ** (decibels / 20)
