@@ -61,8 +61,8 @@ class Method:
     averaged when the loss goes backward: a gradient that a hook takes itself is of its own batch.
     `draw` differs between processes, but not `draw.each`. Where weights are shared out (fsdp),
     methods with a `loss` or `penalty`, and those that say `needs_whole_weights`, are refused. This,
-    `leaves_weights_unused`, `needs_start`, `averages_weights` and `changes_inputs` are read from
-    source: literals in the class body.
+    `leaves_weights_unused`, `needs_start`, `perturbs_weights`, `averages_weights` and
+    `changes_inputs` are read from source: literals in the class body.
 
     Checkpoints. What it remembers from step to step belongs into the `state_dict` of one of its
     callbacks: only then does a killed run go on exactly. What `draw` gives needs no remembering.
@@ -74,7 +74,8 @@ class Method:
     stackable: tuple[str, ...] = ()
     replayable = False  # True where hooks in the step do the same tensor operations each time
     stream_name = ""  # of what it draws: its place in the config, which the builder sets
-    alone: str | None = None  # why a run with this method cannot share a stack, where that is so
+    alone: str | None = None  # why a run with it cannot share a stack; of some models, in `prepare`
+    perturbs_weights = False  # has a `perturbation`, of which a run has one
     needs_start = False  # goes with fine-tuning alone, by which weights are loaded
     needs_whole_weights = False  # looks at a weight as one tensor: not where devices share it
     leaves_weights_unused = False  # some that the optimizer holds get no gradient in some epochs

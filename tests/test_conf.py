@@ -29,7 +29,7 @@ COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new optio
     "model": 37,
     "optimizer": 9,
     "scheduler": 10,
-    "regularization": 13,
+    "regularization": 14,
     "finetune": 14,
     "trainer": 9,
     "logger": 5,
@@ -46,7 +46,7 @@ OF_IMAGES = (
     *("cnn_small", "image_resnet", "vit", "vit_small", "convnext", "mobilenet"),
     *("efficientnet_lite0", "mobilenet_v2"),
 )
-OUT_OF_ANOTHERS_WAY = ["asam", "l2sp"]  # of another, or of training from scratch
+OUT_OF_ANOTHERS_WAY = ["asam", "l2sp", "swa"]  # of another, or of training from scratch
 PICTURES_CHANGED = ("cutmix", "affine", "crop", "color_jitter", "random_erasing")
 TEXTS_CHANGED = ("token_dropout", "token_mask", "random_swap", "random_delete")
 SOUNDS_CHANGED = ("time_shift", "gain", "noise", "speed", "spec_augment")

@@ -22,7 +22,7 @@ from lepton.config.method_nodes import method_nodes
 from lepton.config.model_kind import NETWORK, ModelKind, module_problems
 from lepton.config.number_bounds import senseless_numbers, unstorable_numbers
 from lepton.config.row_weights import row_weight_problems
-from lepton.config.signature import TargetError, class_constant, read_signature, takes_key
+from lepton.config.signature import TargetError, class_constant, takes_key
 from lepton.config.task_checks import task_problems
 from lepton.config.tracker_checks import tracker_problems
 from lepton.config.trainer_extra import extra_problems
@@ -106,7 +106,7 @@ def _method_problems(config: dict[str, Any]) -> list[str]:
     for one that needs weights to begin from."""
     perturbing, averaging = [], []
     for path, node in method_nodes(config):
-        if "perturbation" in read_signature(node["_target_"]).methods:
+        if class_fact(node, "perturbs_weights"):
             perturbing.append(path)
         if class_fact(node, "averages_weights"):
             averaging.append(path)

@@ -22,6 +22,7 @@ class ASAM(Method):
     replayable = True
     stackable = ("rho", "eta")
     needs_whole_weights = True
+    perturbs_weights = True
 
     def __init__(self, *, rho: NotBelow0, eta: NotBelow0):
         if rho < 0 or eta < 0:

@@ -19,6 +19,7 @@ class SAM(Method):
     replayable = True
     stackable = ("rho",)
     needs_whole_weights = True
+    perturbs_weights = True
 
     def __init__(self, *, rho: NotBelow0):
         if rho < 0:

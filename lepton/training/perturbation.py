@@ -6,12 +6,17 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from lepton.errors import ConfigError
 from lepton.method import Method, overrides
 
 
 def perturbing_method(methods: Sequence[Method]) -> Method | None:
-    """The first of the methods that has a `perturbation`; a checked config has one at most."""
-    return next((m for m in methods if overrides(type(m), "perturbation")), None)
+    """The one of the methods that has a `perturbation`. Raises: ConfigError for several."""
+    perturbing = [m for m in methods if overrides(type(m), "perturbation")]
+    if len(perturbing) > 1:
+        names = " and ".join(m.stream_name or type(m).__name__ for m in perturbing)
+        raise ConfigError(f"{names}: each takes the gradient at weights of its own; choose one")
+    return perturbing[0] if perturbing else None
 
 
 @contextmanager

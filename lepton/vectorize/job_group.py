@@ -178,6 +178,8 @@ class JobGroup:
         if first.saved_places:
             state = next(first.checkpoints.peek_all())
             return StackPlan(state["size"], state["threads"])
+        if method := next((m for m in first.network.methods if m.alone), None):
+            return f"{method.stream_name} {method.alone}"
         if len(members) == 1:
             if first.model_difference:
                 return f"its model differs in {first.model_difference}"

@@ -128,3 +128,8 @@ def test_both_at_once_negative_numbers_and_shares_of_weights_are_refused():
         ConfigError, match=r"fsdp gives each device a share .* SAM needs them whole"
     ):
         check(compose(*TRAINED, "regularization=sam", "trainer=fsdp", "trainer.precision=32-true"))
+
+
+def test_it_goes_with_a_strategy_of_fine_tuning_and_other_regularization():
+    config = check(compose("finetune=full", "regularization=[l2sp,label_smoothing,sam]"))
+    assert sorted(config["regularization"]) == ["l2sp", "label_smoothing", "sam"]
