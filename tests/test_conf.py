@@ -25,7 +25,7 @@ COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new optio
     "metric": 12,
     "callbacks": 4,
     "adversarial": 1,
-    "augmentation": 19,
+    "augmentation": 20,
     "model": 37,
     "optimizer": 9,
     "scheduler": 10,
@@ -47,7 +47,9 @@ OF_IMAGES = (
     *("efficientnet_lite0", "mobilenet_v2"),
 )
 OUT_OF_ANOTHERS_WAY = ["asam", "l2sp", "swa"]  # of another, or of training from scratch
-PICTURES_CHANGED = ("cutmix", "affine", "crop", "color_jitter", "random_erasing")
+PICTURES_CHANGED = (
+    *("affine", "color_jitter", "crop", "cutmix", "random_erasing", "trivial_augment"),
+)
 TEXTS_CHANGED = ("token_dropout", "token_mask", "random_swap", "random_delete")
 SOUNDS_CHANGED = ("time_shift", "gain", "noise", "speed", "spec_augment")
 INSPECTED = ["dataset=digits", "task=anomaly", "task.normal=3"]

@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageEnhance
+from PIL import Image, ImageEnhance, ImageOps
 from scipy import ndimage
 
 from lepton.augmentation.machinery.colours import with_brightness, with_contrast, with_saturation
 from lepton.augmentation.machinery.grid import linear_maps, warp
+from lepton.augmentation.trivial_augment import OPERATIONS, augmented
 from lepton.errors import ConfigError
 from tests.augmentation.options import draw, made, made_up
 
@@ -165,3 +166,83 @@ def test_noise_on_pixels_has_its_share_of_their_spread():
 def test_a_smallest_box_above_the_largest_is_refused():
     with pytest.raises(ConfigError, match=r"random_erasing\.smallest: 0\.5 is above largest, 0\.1"):
         made("random_erasing", smallest=0.5, largest=0.1)
+
+
+@pytest.fixture(scope="module")
+def photo():
+    ramp = np.add.outer(np.arange(24) * 5, np.arange(32) * 3)[..., None] + np.array([0, 10, 25])
+    noise = np.random.default_rng(1).integers(-9, 9, ramp.shape)
+    return np.clip(ramp // 2 + 30 + noise, 0, 255).astype(np.uint8)
+
+
+def one_operation(photo, name, amount):
+    """The photo after one operation of trivial_augment, as an array."""
+    pixels = torch.from_numpy(photo).double().permute(2, 0, 1)[None]
+    amounts = torch.tensor([abs(amount)]).double(), torch.tensor([amount]).double()
+    changed = augmented(pixels, torch.tensor([OPERATIONS.index(name)]), *amounts)
+    return changed[0].permute(1, 2, 0).numpy()
+
+
+PIL_OPERATIONS = {  # the operation, its strength, and the same by PIL
+    "brightness": (0.5, lambda image: ImageEnhance.Brightness(image).enhance(1.45)),
+    "color": (-0.5, lambda image: ImageEnhance.Color(image).enhance(0.55)),
+    "contrast": (0.5, lambda image: ImageEnhance.Contrast(image).enhance(1.45)),
+    "sharpness": (1.0, lambda image: ImageEnhance.Sharpness(image).enhance(1.9)),
+    "posterize": (0.75, lambda image: ImageOps.posterize(image, 5)),
+    "solarize": (0.5, lambda image: ImageOps.solarize(image, 128)),
+    "autocontrast": (0.3, ImageOps.autocontrast),
+    "equalize": (0.3, ImageOps.equalize),
+    "identity": (1.0, lambda image: image),
+}
+
+
+@pytest.mark.parametrize("name", PIL_OPERATIONS)
+def test_operations_on_tones_are_those_of_pil(photo, name):
+    amount, by_pil = PIL_OPERATIONS[name]
+    expected = np.asarray(by_pil(Image.fromarray(photo))).astype(float)
+    tolerance = 2.1 if name == "sharpness" else 1.4  # PIL rounds what it blends with
+    assert np.abs(one_operation(photo, name, amount) - expected).max() <= tolerance
+    assert (name == "identity") == np.array_equal(expected, photo)
+
+
+MAPS = {  # of places (x, y) from the middle, and shifts of width and height
+    "shear_x": ([[1, 0.15], [0, 1]], (0, 0)),
+    "shear_y": ([[1, 0], [0.15, 1]], (0, 0)),
+    "translate_x": ([[1, 0], [0, 1]], (5, 0)),
+    "translate_y": ([[1, 0], [0, 1]], (0, 3.75)),
+    "rotate": (
+        [[np.cos(np.pi / 12), -np.sin(np.pi / 12)], [np.sin(np.pi / 12), np.cos(np.pi / 12)]],
+        (0, 0),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_operations_that_move_pixels_are_scipys_maps(photo, name):
+    matrix, shift = MAPS[name]
+    back = np.linalg.inv(matrix)[::-1, ::-1]
+    middle = (np.array(photo.shape[:2]) - 1) / 2
+    offset = middle - back @ (middle + np.array(shift)[::-1])
+    changed = one_operation(photo, name, 0.5)
+    for channel in range(3):
+        expected = ndimage.affine_transform(
+            photo[..., channel].astype(float), back, offset, order=1, mode="grid-constant"
+        )
+        np.testing.assert_allclose(changed[..., channel], expected, atol=1e-3)
+
+
+def test_each_picture_has_one_operation_and_all_come_equally_often(photo):
+    pixels = torch.from_numpy(photo).double().permute(2, 0, 1)[None].expand(700, -1, -1, -1)
+    changed = made("trivial_augment").on_batch(batch_of(pixels), draw())["image"]
+    own = draw().each(torch.arange(700))
+    operation, levels = own.integers(14), own.integers(31)
+    signs = torch.where(own.bernoulli(0.5), 1.0, -1.0)
+    counts = torch.bincount(operation, minlength=14)
+    assert counts.min() > 25
+    for row in range(0, 700, 20):
+        name, amount = OPERATIONS[operation[row]], float(signs[row] * levels[row] / 30)
+        expected = one_operation(photo, name, amount).transpose(2, 0, 1)
+        np.testing.assert_allclose(changed[row].numpy(), expected, atol=1e-3)
+    weak = made("trivial_augment", strength=0.0).on_batch(batch_of(pixels), draw())["image"]
+    is_same = torch.isclose(weak, pixels, atol=1e-3).flatten(1).all(1)
+    assert {OPERATIONS[place] for place in operation[~is_same]} == {"autocontrast", "equalize"}
