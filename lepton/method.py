@@ -102,6 +102,7 @@ class Method:
         """The training batch to learn from; `target` is already encoded by the task.
 
         Where a head is trained alone, on features of a frozen network, the inputs are `features`.
+        `logit_offset` (B, outputs) of a batch is added to logits wherever their loss is computed.
         A method may leave `draw` out of its parameters.
         """
         return batch

@@ -30,8 +30,13 @@ class BatchLoss:
         return weighted_mean(*self._losses_and_weights(logits, encoded), weight)
 
     def loss_of(self, logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
-        """The loss of a training batch, by the weights of its rows where it has some."""
+        """The loss of a training batch, by the weights of its rows where it has some.
+
+        `logit_offset` (B, outputs), which a method may give a batch, is added to the logits first.
+        """
         weight = {"weight": batch["weight"]} if "weight" in batch else {}
+        if (offset := batch.get("logit_offset")) is not None:
+            logits = logits + (offset if logits.ndim == offset.ndim else offset[:, None])
         return self.loss(logits, batch["target"], **weight)
 
     def normalizer(self, encoded: Tensor, weight: Tensor | None = None) -> Tensor | None:

@@ -47,7 +47,7 @@ def loss_and_normalizer(
     weight = {"weight": batch["weight"]} if is_weighted else {}
     logits = task.forward(model, batch)
     batch = batch | {"target": _as_wide_as(logits, batch["target"])}
-    loss = task.loss(logits, batch["target"], **weight)
+    loss = task.loss_of(logits, batch)
     for method, draw in zip(methods, by_method, strict=True):
         if overrides(type(method), "loss"):
             extras = requested(type(method).loss, logits=logits, draw=draw)

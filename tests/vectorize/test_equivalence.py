@@ -100,6 +100,7 @@ REGULARIZATION = {
     "rdrop": ("regularization.rdrop.alpha=0.5,2", "model.dropout=0.3"),
     "confidence_penalty": ("regularization.confidence_penalty.beta=0.1,1",),
     "swa": ("regularization.swa.after=0.2,0.6", "trainer.max_epochs=4,6"),
+    "logit_adjustment": ("regularization.logit_adjustment.tau=0.5,2", "dataset.classes=3"),
     "sam": ("regularization.sam.rho=0.05,0.5",),
     "asam": ("regularization.asam.rho=0.2,1", "regularization.asam.eta=0.01,0.1"),
     "early_stopping": (
@@ -108,7 +109,7 @@ REGULARIZATION = {
     ),
 }
 METHODS = ["ema", "early_stopping", "gradient_clipping", "l1", "label_smoothing", "weight_decay"]
-METHODS += ["confidence_penalty", "sam"]
+METHODS += ["confidence_penalty", "logit_adjustment", "sam"]
 
 
 def test_the_patience_of_the_trainer(gap):
