@@ -42,7 +42,7 @@ class ArrayPictures(ImageData, DecodingBudget):
         if not (stored := self.stored_pictures()):
             return super().decode_by_batch(source, copies)
         kind = self.image_inputs
-        size = sum(len_of(array) * (kind.file_bytes or row_size(array)) for array in stored)
+        size = sum(array.shape[0] * (kind.file_bytes or row_size(array)) for array in stored)
         is_plain = plain_sides({(array.shape[1:], array.dtype) for array in stored}, kind.shape)
         of_memory = excess_of(max(size, sum(array.bytes for array in stored)), self.memory_gb)
         of_disk = None if is_plain else self.disk_excess(size)
@@ -63,11 +63,6 @@ class ArrayPictures(ImageData, DecodingBudget):
                 f"{packed[0].path}: is packed; to be read by row it is unpacked once, which would "
                 f"take {excess}; give more of the disk or of memory"
             )
-
-
-def len_of(array: StoredArray) -> int:
-    """The rows of an array."""
-    return array.shape[0] if array.shape else 0
 
 
 def row_size(array: StoredArray) -> int:

@@ -34,6 +34,7 @@ from lepton.preprocessing.number_matrix import (
 )
 from lepton.preprocessing.state_file import PLAIN_KEYS, load_state, save_state
 from lepton.spec import MISSING_INDICATOR
+from lepton.storage.run_files import naming_damage
 from lepton.values.bounds import AtLeast0
 
 CHUNK_ROWS = 65_536  # rows transformed at a time, so that memory stays near that of the result
@@ -233,8 +234,7 @@ class TablePreprocessing:
         earlier = values_before("preprocessing", {"_target_": target})
         preprocessor = TablePreprocessing(**{**earlier, **plain["settings"]})
         vars(preprocessor).update({key: plain[key] for key in PLAIN_KEYS})
-        categories = plain["categories"].items()
-        preprocessor.categories = {name: Categories(**its) for name, its in categories}
+        preprocessor.categories = {n: Categories(**its) for n, its in plain["categories"].items()}
         preprocessor.fill = np.asarray(state["fill"], dtype=float).tolist()  # once a list in files
         preprocessor.scaler = state["scaler"]
         return preprocessor
@@ -247,9 +247,10 @@ class TablePreprocessing:
     def load(cls, path: Path) -> "TablePreprocessing":
         """The object that `save` wrote.
 
-        Raises: LeptonError when the file is missing or holds types that are not trusted.
+        Raises: LeptonError for a file that is missing, damaged or holds types that are not trusted.
         """
-        return cls.from_state(load_state(path))
+        with naming_damage(path):
+            return cls.from_state(load_state(path))
 
     def _columns_of(self, *kinds: str) -> list[str]:
         return [name for name, kind in self.kinds.items() if kind in kinds]

@@ -3,6 +3,7 @@
 import gzip
 import shutil
 import struct
+import zipfile
 
 import numpy as np
 import pytest
@@ -96,12 +97,37 @@ def test_a_missing_idx_file_is_named(folder):
         ({"a": IMAGES[10]}, "has no arrays train_images and train_labels"),
         ({"x_train": IMAGES[10], "y_train": LABELS[12]}, r"shape \(12,\), and x_train 10 images"),
         ({"x_train": np.array([{}]), "y_train": LABELS[10]}, "cannot be read"),
+        ({"x_train": np.array(3), "y_train": LABELS[10]}, r"the shape \(\) has no rows"),
     ],
 )
 def test_an_archive_of_other_arrays_is_named(tmp_path, arrays, words):
     np.savez(tmp_path / "set.npz", **arrays)
     with pytest.raises(DataError, match=rf"set\.npz: .*{words}"):
         data_of("npz", tmp_path / "set.npz")
+
+
+@pytest.mark.parametrize("memory_gb", [None, 0])
+def test_an_archive_whose_head_counts_backwards_is_named(memory_gb, tmp_path):
+    head = {"shape": (-1, 28, 28), "fortran_order": False, "descr": "|u1"}
+    with zipfile.ZipFile(tmp_path / "set.npz", "w") as archive:
+        with archive.open("x_train.npy", "w") as file:
+            np.lib.format.write_array_header_1_0(file, head)
+            file.write(IMAGES[10].tobytes())
+        with archive.open("y_train.npy", "w") as file:
+            np.save(file, LABELS[10])
+    with pytest.raises(DataError, match=r"set\.npz: .*\(-1, 28, 28\) has no rows"):
+        data_of("npz", tmp_path / "set.npz", memory_gb=memory_gb)
+
+
+def test_an_archive_with_a_password_is_named(archive):
+    content = bytearray(archive.read_bytes())
+    for signature, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        place = -1
+        while (place := content.find(signature, place + 1)) >= 0:
+            content[place + flags] |= 1
+    archive.write_bytes(content)
+    with pytest.raises(DataError, match=r"cannot be read \(.*password required"):
+        data_of("npz", archive)
 
 
 def test_a_file_that_is_no_archive_is_named(tmp_path):

@@ -172,6 +172,9 @@ def test_a_damaged_or_absent_file_is_told_in_a_line(tmp_path):
     (tmp_path / "bad.skops").write_text("no zip")
     with pytest.raises(LeptonError, match="cannot be read"):
         TablePreprocessing.load(tmp_path / "bad.skops")
+    save_state({"plain": {"settings": {}}, "fill": np.zeros(1)}, tmp_path / "part.skops")
+    with pytest.raises(LeptonError, match=r"part\.skops: cannot be read"):
+        TablePreprocessing.load(tmp_path / "part.skops")
 
 
 def test_only_the_given_rows_are_learned_from():

@@ -52,13 +52,18 @@ def npz_head(path: Path, name: str) -> StoredArray:
 
 
 def _head(file: IO[bytes]) -> tuple[Any, bool, np.dtype]:
-    """The shape, whether columns come first, and the type. Raises: ValueError for objects."""
+    """The shape, whether columns come first, and the type.
+
+    Raises: ValueError for objects, and for what has no rows to be read one by one.
+    """
     version = npy.read_magic(file)
     if version not in HEADS:
         raise ValueError(f"version {version} of the format holds no pictures")
     shape, by_column, dtype = HEADS[version](file)
     if dtype.hasobject:
         raise ValueError("Object arrays cannot be loaded when allow_pickle=False")
+    if not shape or min(shape) < 0:
+        raise ValueError(f"an array of the shape {shape} has no rows")
     return shape, by_column, dtype
 
 
@@ -82,6 +87,6 @@ def _reading(path: Path) -> Iterator[None]:
         yield
     except (
         *(OSError, EOFError, ValueError, KeyError, MemoryError),
-        *(zipfile.BadZipFile, zlib.error, NotImplementedError),
+        *(zipfile.BadZipFile, zlib.error, RuntimeError),  # the last of one with a password
     ) as e:
         raise DataError(f"{path}: cannot be read ({' '.join(str(e).split())})") from e
