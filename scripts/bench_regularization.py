@@ -24,7 +24,7 @@ SETTING = (
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--options", default="sam,asam,ema,l1,label_smoothing,gradient_clipping")
+    parser.add_argument("--options", default="sam,asam,rdrop,ema")
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=4)
     arguments = parser.parse_args()
