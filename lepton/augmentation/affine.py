@@ -1,10 +1,11 @@
 """Affine: pictures turned, scaled, shifted and mirrored at once."""
 
 import torch
+from torch import Tensor
 
 from lepton.augmentation.machinery.acting import InputAugmentation
 from lepton.augmentation.machinery.grid import Border, linear_maps, warp
-from lepton.augmentation.machinery.pictures import PICTURES, change_pictures
+from lepton.augmentation.machinery.pictures import change_pictures
 from lepton.method import Batch
 from lepton.randomness.draw import Draw
 from lepton.values.bounds import From0Below1, From0To1, NotBelow0
@@ -44,7 +45,10 @@ class Affine(InputAugmentation):
         maps = linear_maps(
             degrees=self.rotation * degrees, scale=(mirrored, larger), shear=(still, still)
         )
-        (name,) = (name for name in PICTURES if name in batch)
-        height, width = batch[name].shape[-2:]
-        shift = self.shift * torch.stack([across * width, down * height], -1)
-        return change_pictures(batch, lambda _, pixels: warp(pixels, maps, shift, self.border))
+
+        def moved(_: str, pixels: Tensor) -> Tensor:
+            height, width = pixels.shape[-2:]
+            shift = self.shift * torch.stack([across * width, down * height], -1)
+            return warp(pixels, maps, shift, self.border)
+
+        return change_pictures(batch, moved)

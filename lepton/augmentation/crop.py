@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from lepton.augmentation.machinery.acting import InputAugmentation
-from lepton.augmentation.machinery.pictures import PICTURES, change_pictures
+from lepton.augmentation.machinery.pictures import change_pictures
 from lepton.method import Batch
 from lepton.randomness.draw import Draw
 from lepton.values.bounds import From0To1
@@ -26,13 +26,10 @@ class Crop(InputAugmentation):
 
     def change(self, batch: Batch, draw: Draw) -> Batch:
         chances = draw.each(batch["id"]).uniform((2,)).unbind(-1)
-        (name,) = (name for name in PICTURES if name in batch)
-        sides = batch[name].shape[-2:]
-        offsets = [self._offset(size, chance) for size, chance in zip(sides, chances, strict=True)]
 
         def cropped(_: str, pixels: Tensor) -> Tensor:
-            for dim, offset in zip((-2, -1), offsets, strict=True):
-                pixels = _moved(pixels, offset, dim)
+            for dim, chance in zip((-2, -1), chances, strict=True):
+                pixels = _moved(pixels, self._offset(pixels.shape[dim], chance), dim)
             return pixels
 
         return change_pictures(batch, cropped)

@@ -58,20 +58,20 @@ class RandomErasing(InputAugmentation):
     def change(self, batch: Batch, draw: Draw) -> Batch:
         own = draw.each(batch["id"])
         size, shape, down, across = own.uniform((4,)).unbind(-1)
-        (name,) = (name for name in PICTURES if name in batch)
-        height, width = batch[name].shape[-2:]
-        area = (self.smallest + size * (self.largest - self.smallest)) * height * width
+        is_chosen = own.bernoulli(self.probability)
         tall = torch.as_tensor(self.aspect, dtype=size.dtype, device=size.device).log()
         tall = ((2 * shape - 1) * tall).exp()
-        rows = (area * tall).sqrt().round().clamp(max=height)
-        columns = (area / tall).sqrt().round().clamp(max=width)
-        top = (down * (height - rows + 1)).floor()
-        left = (across * (width - columns + 1)).floor()
-        rows = torch.where(own.bernoulli(self.probability), rows, 0.0)
-        span = (top, top + rows), (left, left + columns)
-        box = box_mask(rows=span[0], columns=span[1], shape=(height, width))
+        share = self.smallest + size * (self.largest - self.smallest)
 
         def erased(kind: str, pixels: Tensor) -> Tensor:
+            height, width = pixels.shape[-2:]
+            area = share * height * width
+            rows = (area * tall).sqrt().round().clamp(max=height)
+            columns = (area / tall).sqrt().round().clamp(max=width)
+            top = (down * (height - rows + 1)).floor()
+            left = (across * (width - columns + 1)).floor()
+            end = torch.where(is_chosen, top + rows, top)
+            box = box_mask(rows=(top, end), columns=(left, left + columns), shape=(height, width))
             mask = box.reshape(len(box), *[1] * (pixels.ndim - 3), height, width)
             filled = self.means[kind].to(pixels)
             if self.fill == "noise":

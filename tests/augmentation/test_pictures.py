@@ -12,6 +12,7 @@ from lepton.augmentation.machinery.colours import with_brightness, with_contrast
 from lepton.augmentation.machinery.grid import linear_maps, warp
 from lepton.augmentation.trivial_augment import OPERATIONS, augmented
 from lepton.errors import ConfigError
+from tests.augmentation.options import batch_of as made_batch
 from tests.augmentation.options import draw, made, made_up
 
 SIDES = (9, 14)
@@ -246,3 +247,14 @@ def test_each_picture_has_one_operation_and_all_come_equally_often(photo):
     weak = made("trivial_augment", strength=0.0).on_batch(batch_of(pixels), draw())["image"]
     is_same = torch.isclose(weak, pixels, atol=1e-3).flatten(1).all(1)
     assert {OPERATIONS[place] for place in operation[~is_same]} == {"autocontrast", "equalize"}
+
+
+@pytest.mark.parametrize("name", ["affine", "crop", "color_jitter", "random_erasing"])
+def test_pictures_beside_clips_of_another_size_are_changed_as_without_them(name):
+    spec, clips = made_up("image"), made_up("video")
+    spec = replace(spec, inputs={**spec.inputs, **clips.inputs})
+    method = made(name, spec)
+    pictures, both = made_batch("image"), made_batch("image") | made_batch("video")
+    after = method.on_batch(both, draw())
+    assert torch.equal(method.on_batch(pictures, draw())["image"], after["image"])
+    assert not torch.equal(after["video"], both["video"])
