@@ -280,6 +280,13 @@ def test_an_experiment_that_trains_others_names_those_that_there_are(name):
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
+def test_no_default_ends_the_training_of_an_experiment_that_gives_its_epochs(name):
+    given = yaml.safe_load(OPTIONS_BY_GROUP["experiment"][name].read_text()).get("trainer", {})
+    if "max_epochs" in given:  # none of trees
+        assert composed(f"experiment={name}")["trainer"]["patience"] == given.get("patience")
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_experiment_composes_into_a_study_of_its_own(name):
     config = composed(f"experiment={name}")
     assert config["study"] == name
