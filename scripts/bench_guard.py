@@ -86,6 +86,7 @@ def train(name: str, runs: int, *, reset: tuple[Clock, ...]) -> None:
         *("dataset.categories=[]", f"batch_size={batch}", "model=mlp", "trainer=cpu"),
         *(f"model.hidden={hidden}", f"model.dropout={dropout}", f"trainer.max_epochs={epochs}"),
         *("regularization=none", f"seed=range({runs})", "trainer.progress=false"),
+        "trainer.patience=null",
     ]
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)

@@ -26,6 +26,7 @@ BATCH, WIDTH, FEATURES = 256, 128, 60
 TRAIN_ROWS, LARGE_ROWS = 40_000, 400_000
 SETTING = (
     "dataset=synthetic",
+    "trainer.patience=null",
     f"dataset.numbers={FEATURES}",
     "dataset.categories=[]",
     "preprocessing=standard",

@@ -85,6 +85,7 @@ def sweep_seconds(folder: str, launcher: str, case: Case, seeds: int) -> float:
         *(f"dataset.numbers={case.features}", "dataset.categories=[]", "model=mlp"),
         *(f"model.hidden={case.hidden}".replace(" ", ""), f"model.dropout={case.dropout}"),
         *(f"batch_size={case.batch}", f"trainer.max_epochs={case.epochs}"),
+        "trainer.patience=null",
         *(f"seed=range({seeds})", f"optimizer.lr={','.join(map(str, LEARNING_RATES))}"),
     ]
     command = [sys.executable, "-m", "lepton", "train", "-m", f"hydra/launcher={launcher}"]

@@ -213,9 +213,11 @@ def test_every_strategy_goes_along(option, task, smoke, tmp_path):
     assert set(result.added["before"]) == set(result.metrics)
 
 
-@pytest.mark.parametrize("option", ["multiclass", "multilabel"])
-def test_all_regularizations_go_together(option, smoke):
-    names = sorted(set(OPTIONS["regularization"]) - {"none"})
+@pytest.mark.parametrize(
+    ("option", "others"), [("multiclass", {"asam", "swa"}), ("multilabel", {"sam", "ema"})]
+)
+def test_all_regularizations_go_together(option, others, smoke):
+    names = sorted(set(OPTIONS["regularization"]) - {"none", "l2sp", *others})
     overrides = [f"regularization=[{','.join(names)}]", "scheduler=cosine"]
     result = smoke(*TINY, *TASKS[option], *overrides)
     assert result.choices["regularization"] == "+".join(names)

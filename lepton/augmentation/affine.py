@@ -1,5 +1,7 @@
 """Affine: pictures turned, scaled, shifted and mirrored at once."""
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
@@ -31,7 +33,7 @@ class Affine(InputAugmentation):
         scale: From0Below1,
         shift: From0To1,
         flip: From0To1,
-        border: Border,
+        border: Literal["zeros", "border", "reflection"],
     ):
         self.rotation, self.scale, self.shift, self.flip = rotation, scale, shift, flip
         self.border: Border = border

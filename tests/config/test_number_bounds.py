@@ -18,6 +18,8 @@ from lepton.groups import GROUPS
 from lepton.values.bounds import BOUNDS
 
 UNBOUNDED = {
+    "augmentation.low": "decibels, below 0 where noise is louder",
+    "augmentation.high": "decibels, below 0 where noise is louder",
     "callbacks.save_top_k": "-1 keeps all checkpoints",
     "callbacks.every_n_epochs": "Lightning refuses what is below 0",
     "dataset.positive": "a class, which may be called -1",

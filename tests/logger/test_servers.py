@@ -68,7 +68,9 @@ def shell(here):
     """Runs the command in a process of its own; gives what it said."""
 
     def shell(*words):
-        environment = os.environ | {"PYTHONPATH": ROOT, "WANDB_DATA_DIR": str(here / "staged")}
+        own = {"PYTHONPATH": ROOT, "WANDB_DATA_DIR": str(here / "staged")}
+        others = {name: value for name, value in os.environ.items() if "WANDB" not in name}
+        environment = others | own  # wandb leaves in a process's environment where its service is
         ended = subprocess.run(
             [sys.executable, "-m", "lepton", *words],
             env=environment,
