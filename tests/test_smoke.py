@@ -192,8 +192,12 @@ def test_every_scheduler_goes_along(option, smoke):
 
 
 @pytest.mark.parametrize("option", quick(OPTIONS["regularization"], "early_stopping", "ema", "l1"))
-def test_every_regularization_goes_along(option, smoke):
-    smoke(*TINY, f"regularization={option}")
+def test_every_regularization_goes_along(option, smoke, tmp_path):
+    words = ()
+    if option == "l2sp":  # draws back to the weights of another run
+        start = smoke(*TINY, "dataset.data_seed=3")
+        words = ("finetune=full", f"init_from={tmp_path}/smoke/{start.run}")
+    smoke(*TINY, *words, f"regularization={option}")
 
 
 TUNED = [name for name in OPTIONS["finetune"] if name not in ("none", "prompt")]
