@@ -1,12 +1,14 @@
 """The configs of sets of options: each part of them is composed once.
 
-Most options change the node of their group and nothing else, so that the config of several is made
-of the nodes that Hydra composes for each alone. What chooses or sets anything elsewhere (an
-experiment, a fine-tuning strategy, a file with another package) is composed by Hydra with the rest.
+Most options change the node of their group and nothing else but what they suggest, so that the
+config of several is made of what Hydra composes for each alone. What chooses or sets anything
+elsewhere (an experiment, a fine-tuning strategy, a file with another package) is composed by Hydra
+with the rest.
 """
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from lepton.groups import GROUPS
 from lepton.sweep.plain_template import RECORDED, Node, PlainTemplate
 
 Options = tuple[str, ...]  # overrides that choose options, as `model=mlp`
+SUGGESTED = "suggested"  # the node of what options suggest, which stands for values elsewhere
 CHOICE = re.compile(r"(\w+)=(\w+|\[\w+(?:,\w+)*\])")
 PACKAGE = re.compile(r"^\s*#\s*@package\s+(\S+)", re.MULTILINE)
 
@@ -32,7 +35,7 @@ class OptionConfigs:
         self.files = find_options()
         self.configs: dict[Options, DictConfig] = {}
         self.templates: dict[Options, PlainTemplate | None] = {}
-        self.parts: dict[tuple[Options, str], tuple[str, Node] | None] = {}
+        self.parts: dict[tuple[Options, str], Part | None] = {}
         self.independent: dict[str, bool] = {}
 
     def composed(self, options: Options) -> DictConfig:
@@ -67,26 +70,29 @@ class OptionConfigs:
         base, parts = self.template(others), [self._part(others, text) for text in independent]
         if base is None:
             return None
-        values = base.values
+        values, suggested = base.values, dict[str, Any]()
         for part in parts:
-            if part is None:
+            if part is None or not suggested.keys().isdisjoint(part.suggested):
                 return None
-            group, changed = part
-            values[group] = changed[group]
-            values["choices"][group] = changed["choices"][group]
+            values[part.group] = part.node
+            values["choices"][part.group] = part.choice
+            suggested |= part.suggested
+        if suggested:
+            values[SUGGESTED] |= suggested
         return PlainTemplate(values)
 
-    def _part(self, others: Options, text: str) -> tuple[str, Node] | None:
-        """The group of an option and its config, where that differs in the group's node alone."""
+    def _part(self, others: Options, text: str) -> "Part | None":
+        """What an option adds to others, where that is its group's node and suggestions alone."""
         if (others, text) not in self.parts:
             group = text.partition("=")[0]
             base, changed = self.template(others), self.template((*others, text))
-            is_own = base and changed and _differ_in(group, base.values, changed.values)
-            self.parts[others, text] = (group, changed.values) if changed and is_own else None
+            values = (base.values, changed.values) if base and changed else None
+            is_part = values and _differ_in(group, *values)
+            self.parts[others, text] = Part.of(group, *values) if values and is_part else None
         return self.parts[others, text]
 
     def _is_independent(self, text: str) -> bool:
-        """True for a choice whose files set keys of its group alone."""
+        """True for a choice whose files set keys of its group, and suggest, alone."""
         if text not in self.independent:
             match = CHOICE.fullmatch(text)
             group, names = match.groups() if match else ("", "")
@@ -97,17 +103,37 @@ class OptionConfigs:
         return self.independent[text]
 
 
+@dataclass(frozen=True)
+class Part:
+    """What an option adds to a config: the node of its group, its name, and what it suggests."""
+
+    group: str
+    node: Any
+    choice: Any
+    suggested: Node
+
+    @classmethod
+    def of(cls, group: str, base: Node, changed: Node) -> "Part":
+        """The part by which a config differs from another."""
+        before, after = base.get(SUGGESTED) or {}, changed.get(SUGGESTED) or {}
+        suggested = {key: v for key, v in after.items() if repr(v) != repr(before[key])}
+        return cls(group, changed[group], changed["choices"][group], suggested)
+
+
 def _sets_own_keys(file: Path, group: str) -> bool:
-    """True for an option's file that sets keys of its group alone, and those it takes keys from."""
+    """True for an option's file that sets keys of its group, and suggests, alone, and so do those
+    it takes keys from."""
     try:
         text = file.read_text(encoding="utf-8")
         content = yaml.safe_load(text)
     except (OSError, ValueError, yaml.YAMLError, RecursionError):
         return False
-    packages = PACKAGE.findall(text)
-    if not all(package == group or package.startswith(f"{group}.") for package in packages):
-        return False
     if content is not None and not isinstance(content, dict):
+        return False
+    packages = PACKAGE.findall(text)
+    if packages == ["_global_"]:
+        return bool(content) and content.keys() <= {group, SUGGESTED}
+    if not all(package == group or package.startswith(f"{group}.") for package in packages):
         return False
     names = (content or {}).get("defaults", [])
     if not isinstance(names, list) or not all(re.fullmatch(r"\w+", str(name)) for name in names):
@@ -124,8 +150,9 @@ def _sets_own_keys(file: Path, group: str) -> bool:
 
 
 def _differ_in(group: str, first: Node, second: Node) -> bool:
-    """True for two configs that are equal in all but the node of a group, also in their order."""
-    ignored: tuple[Any, ...] = (group, *RECORDED)
+    """True for two configs that are equal in all but the node of a group and values that are
+    suggested, also in their order."""
+    ignored: tuple[Any, ...] = (group, SUGGESTED, *RECORDED)
     others = [{k: v for k, v in node.items() if k not in ignored} for node in (first, second)]
     choices = [
         {name: choice for name, choice in node["choices"].items() if name != group}
@@ -133,6 +160,7 @@ def _differ_in(group: str, first: Node, second: Node) -> bool:
     ]
     return (
         list(first) == list(second)
+        and list(first.get(SUGGESTED) or ()) == list(second.get(SUGGESTED) or ())
         and list(first["choices"]) == list(second["choices"])
         and repr(others[0]) == repr(others[1])
         and repr(choices[0]) == repr(choices[1])

@@ -166,6 +166,8 @@ def _resolved(text: str, config: Node, depth: int = 0) -> Any:
         name, default = match.groups()
         if default.lower() in WORDS_OF_VALUES:
             raise NotPlain
+        if name in config and config[name] is None:
+            raise NotPlain
         return _looked_up(name, config, depth) if name in config else default
     if match := REFERENCE.fullmatch(text):
         return _looked_up(match[1], config, depth)
@@ -183,7 +185,7 @@ def _looked_up(name: str, config: Node, depth: int) -> Any:
         node = node[part]
     if isinstance(node, str) and "${" in node:
         return _resolved(node, config, depth + 1)
-    if node is None or node == MISSING or isinstance(node, dict | list):
+    if node == MISSING or isinstance(node, dict | list):
         raise NotPlain
     return node
 
