@@ -9,6 +9,7 @@ import numpy as np
 
 from lepton.storage.run_files import read_run_json
 
+PRESENCE = "presence"  # the kind of inputs that marks which of the others a row has
 MISSING_INDICATOR = " is missing"  # ends the names of numbers that say where another was missing
 MISSING_CODE, UNSEEN_CODE, FIRST_CATEGORY_CODE = 0, 1, 2  # codes of categorical columns
 FAR_STDS = 256  # from 0, at which a mean costs 32-bit numbers the digits that their spread needs

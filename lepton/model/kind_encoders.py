@@ -10,10 +10,9 @@ from torch import Tensor, nn
 from lepton.errors import ConfigError
 from lepton.model.inner_encoder import InnerEncoder
 from lepton.model.weights_file import save_part
-from lepton.spec import DataSpec
+from lepton.spec import PRESENCE, DataSpec
 
 Batch = dict[str, Tensor]
-PRESENCE = "presence"  # the kind of inputs that marks which of the others a row has
 
 
 class KindEncoders(nn.Module):

@@ -9,14 +9,13 @@ from torch.nn import functional as F
 
 from lepton.errors import ConfigError
 from lepton.loss.weighted_mean import at_least_32_bits
-from lepton.spec import DataSpec
+from lepton.spec import PRESENCE, DataSpec
 from lepton.storage.predictions import PredictionColumns
 from lepton.task.base import Task
 from lepton.values.bounds import AtLeast1
 
 RANKS = (1, 5, 10)  # within which the partner is looked for
 BLOCK_ROWS = 1024  # that are compared with all others at a time
-PRESENCE = "presence"
 
 
 class Contrastive(Task):

@@ -77,6 +77,23 @@ def test_rows_count_by_their_own_weights_within_a_mixture(task):
     torch.testing.assert_close(task_of(spec).loss_of(logits, mixed), expected)
 
 
+def test_a_quantity_with_weights_is_learned_as_from_both_rows():
+    """The gradient is that of the squared errors from both, by shares and weights."""
+    spec, batch = numbers("regression")
+    weight = torch.tensor([0.0, 1e-20, 3.0, 1.0, 0.5, 2.0] * 2)
+    share, partners = shares(batch, 0.7)
+    mixed = made("mixup", spec, alpha=0.7).on_batch(batch | {"weight": weight}, draw())
+    logits = torch.randn(12, 1, requires_grad=True)
+    own, other = share * weight, (1 - share) * weight[partners]
+    both = (logits[:, 0] - batch["target"], logits[:, 0] - batch["target"][partners])
+    total = (own * both[0].square() + other * both[1].square()).sum() / (own + other).sum()
+    (expected,) = torch.autograd.grad(total, logits)
+    (gradient,) = torch.autograd.grad(task_of(spec).loss_of(logits, mixed), logits)
+    torch.testing.assert_close(gradient, expected)
+    tiny = made("mixup", spec, alpha=0.7).on_batch(batch | {"weight": weight * 1e-20}, draw())
+    torch.testing.assert_close(tiny["target"], mixed["target"])
+
+
 def test_a_quantity_is_mixed_as_its_row_is():
     spec, batch = numbers("regression")
     share, partners = shares(batch, 0.7)
@@ -132,6 +149,22 @@ def test_rows_without_a_target_and_texts_are_refused(name):
     several = replace(made_up("text"), inputs=spec.inputs)
     with pytest.raises(ConfigError, match=f"augmentation={name} .* inputs of the kind text"):
         made(name, several)
+
+
+@pytest.mark.parametrize("name", ["mixup", "cutmix"])
+def test_rows_that_may_lack_an_input_are_refused_and_those_that_all_have_it_are_mixed(name):
+    spec = made_up("image")
+    marks = {"kinds": ("image",), "columns": (("photo",),)}
+    several = {
+        absence: replace(spec, inputs={**spec.inputs, "presence": {**marks, "absence": absence}})
+        for absence in ("keep", "drop")
+    }
+    with pytest.raises(ConfigError, match=r"dataset\.absent: .* dataset\.absent=drop leaves such"):
+        made(name, several["keep"])
+    batch = batch_of("image") | {"present": torch.ones(16, 1, dtype=torch.bool)}
+    mixed = made(name, several["drop"]).on_batch(batch, draw())
+    assert not torch.equal(mixed["image"], batch["image"].double())
+    assert torch.equal(mixed["present"], batch["present"])
 
 
 @pytest.mark.parametrize("kind", ["image", "video"])

@@ -4,25 +4,31 @@ import torch
 from torch import Tensor
 
 from lepton.errors import ConfigError
+from lepton.loss.weighted_mean import at_least_tiny
 from lepton.method import Batch
-from lepton.spec import DataSpec
+from lepton.spec import PRESENCE, DataSpec
 from lepton.task.soft_targets import as_probabilities
 
 MIXABLE_TASKS = ("binary", "multiclass", "multilabel", "regression")
 
 
 def require_mixable(option: str, spec: DataSpec, kinds: tuple[str, ...]) -> None:
-    """Raises: ConfigError for a target that cannot be mixed, and for inputs of other kinds, which
-    would stay what they are beside a mixed target."""
+    """Raises: ConfigError for a target that cannot be mixed, for inputs of other kinds, which would
+    stay what they are beside a mixed target, and for rows that may lack some."""
     if spec.task not in MIXABLE_TASKS or not spec.target_names:
         raise ConfigError(
             f"augmentation, task: augmentation={option} mixes the targets of two rows, and these "
             "have none that can be; leave it out"
         )
-    if others := [kind for kind in spec.kinds if kind not in kinds]:
+    if others := [kind for kind in spec.kinds if kind not in (*kinds, PRESENCE)]:
         raise ConfigError(
             f"augmentation, dataset: augmentation={option} mixes the targets of two rows, and "
             f"cannot mix their inputs of the kind {others[0]}; leave it out"
+        )
+    if spec.inputs.get(PRESENCE, {}).get("absence") == "keep":
+        raise ConfigError(
+            f"augmentation, dataset.absent: augmentation={option} mixes two rows, and has nothing "
+            "to mix where one of them lacks an input; dataset.absent=drop leaves such rows out"
         )
 
 
@@ -36,7 +42,7 @@ def mixed_target(batch: Batch, share: Tensor, partners: Tensor, classes: int) ->
     if "weight" in batch:
         own, other = share * batch["weight"], (1 - share) * batch["weight"][partners]
         weight = own + other
-        share = torch.where(weight > 0, own / weight.clamp_min(1e-12), share)
+        share = torch.where(weight > 0, own / at_least_tiny(weight), share)
         batch = batch | {"weight": weight.to(batch["weight"].dtype)}
     return batch | {"target": blend(target, target[partners], share)}
 
