@@ -130,6 +130,23 @@ def refused(lepton, here):
             "optimizer.nesterov: optimizer=",
             "; a key of optimizer=muon, sgd",
         ),
+        (
+            "regularization.early_stopping.patience=3",
+            "regularization.early_stopping.patience: regularization=early_stopping is not chosen",
+            "several as regularization=[A,B]",
+        ),
+        (
+            "augmentation.mixpu.alpha=0.3",
+            "augmentation.mixpu.alpha: there is no augmentation=mixpu",
+            "mean 'mixup'?",
+        ),
+        ("augmentation.mixup=0.2", "augmentation.mixup: 0.2 is not an option", "mixup.KEY=VALUE"),
+        (
+            "augmentation.alpha=0.2",
+            "augmentation.alpha: 0.2 is not an option",
+            "; write augmentation.cutmix.alpha or augmentation.mixup.alpha",
+        ),
+        ("augmentation.x=0.2", "augmentation.x: 0.2 is not an option", "no augmentation=x"),
         ("model", "'model' cannot be read", "; write model=OPTION, `lepton list model` shows them"),
         ("mlp_small", "'mlp_small' cannot be read", "; write model=mlp_small"),
         ("none", "'none' cannot be read", "; write key=value or group=option"),

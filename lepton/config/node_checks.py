@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from lepton.config.annotations import accepts, annotation_text, item_annotations, wants_object
-from lepton.config.option_keys import options_with_key
+from lepton.config.option_keys import keys_not_value, options_with_key, unchosen_option
 from lepton.config.signature import Parameter, Signature, TargetError, read_signature
 from lepton.config.trust import is_trusted, refusal
 from lepton.errors import ConfigError, did_you_mean
@@ -122,6 +122,8 @@ def _without_target(path: str, key: str, value: Any, option: str) -> str:
     line = f"{path}.{key}: {option} takes no keys"
     if isinstance(value, dict) and "_target_" in value:
         return f"{line}; _target_ stands one level too deep, its file begins with it"
+    if (advice := unchosen_option(path)) is not None:
+        return f"{path}.{key}: {advice}"
     return line if option.endswith("=none") else f"{line}, since its file has no _target_"
 
 
@@ -141,7 +143,8 @@ def target_problems(
     if node is None or node == {}:
         return []
     if not isinstance(node, dict):
-        return [f"{path}: {node!r} is not an option; choose one with {path}=NAME"]
+        choose = keys_not_value(path) or f"choose one with {path}=NAME"
+        return [f"{path}: {node!r} is not an option; {choose}"]
     if "_target_" not in node:
         return [_without_target(path, key, value, option) for key, value in node.items()]
     name = str(node["_target_"])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lepton.config.options import find_options
 from lepton.config.signature import Signature, TargetError, read_signature
+from lepton.errors import did_you_mean
 from lepton.groups import ROOT_VALUES, TRAINING_GROUPS
 
 KEY = re.compile(r"^ *(\w+):", re.MULTILINE)
@@ -26,7 +27,7 @@ def known_keys(like: str) -> list[str]:
     if not dot or group not in TRAINING_GROUPS:
         return roots()
     files = find_options().get(group, {}).values()
-    texts = [file.read_text(encoding="utf-8", errors="replace") for file in files]
+    texts = [_text(file) for file in files]
     keys = {key for text in texts for key in KEY.findall(text)}
     for signature in (_signature(target) for text in texts for target in TARGET.findall(text)):
         keys |= set(signature.parameters) if signature else set()
@@ -73,17 +74,55 @@ def options_with_key(prefix: str, key: str) -> str:
     return f"; a key of {group}={', '.join(names)}" if names else ""
 
 
+def unchosen_option(path: str) -> str | None:
+    """What to type for keys at the path of an option that was not chosen, of a group that takes
+    several; None where it was, and its file names no class."""
+    if (place := _several_option(path)) is None:
+        return None
+    group, name, files = place
+    if name not in files:
+        return f"there is no {group}={name}{did_you_mean(name, files)}"
+    if not TARGET.search(_text(files[name])):
+        return None
+    return f"{group}={name} is not chosen; add it, several as {group}=[A,B]"
+
+
+def keys_not_value(path: str) -> str | None:
+    """What to type for a value at the path of an option, of a group that takes several; None of
+    other groups. Where options have a key of this name, it is that."""
+    if (place := _several_option(path)) is None:
+        return None
+    group, name, files = place
+    if name in files:
+        return f"write {group}={name}, and its keys as {group}.{name}.KEY=VALUE"
+    names = [option for option, file in files.items() if name in KEY.findall(_text(file))]
+    if 0 < len(names) <= MOST_GROUPS:
+        return f"write {' or '.join(f'{group}.{option}.{name}' for option in names)}"
+    return f"there is no {group}={name}{did_you_mean(name, files)}"
+
+
+def _several_option(path: str) -> tuple[str, str, dict[str, Path]] | None:
+    """The group, the option and the group's files for the path of an option of several; else
+    None."""
+    group, dot, name = path.partition(".")
+    row = TRAINING_GROUPS.get(group)
+    if row is None or not row.several or not dot or "." in name:
+        return None
+    return group, name, find_options().get(group, {})
+
+
+def _text(file: Path) -> str:
+    return file.read_text(encoding="utf-8", errors="replace")
+
+
 def _options_with_own_key(group: str, key: str) -> list[str]:
-    texts = {
-        name: file.read_text(encoding="utf-8", errors="replace")
-        for name, file in find_options().get(group, {}).items()
-    }
+    texts = {name: _text(file) for name, file in find_options().get(group, {}).items()}
     return [name for name, text in texts.items() if key in OWN_KEY.findall(text)]
 
 
 def _file_takes(file: Path, key: str) -> bool:
     """True when the file of an option gives the key, or a class that it names takes it."""
-    text = file.read_text(encoding="utf-8", errors="replace")
+    text = _text(file)
     if key in KEY.findall(text):
         return True
     return any(class_takes(target, key) for target in TARGET.findall(text))
