@@ -61,8 +61,8 @@ class Method:
     averaged when the loss goes backward: a gradient that a hook takes itself is of its own batch.
     `draw` differs between processes, but not `draw.each`. Where weights are shared out (fsdp),
     methods with a `loss` or `penalty`, and those that say `needs_whole_weights`, are refused. This,
-    `leaves_weights_unused`, `needs_start`, `perturbs_weights`, `averages_weights` and
-    `changes_inputs` are read from source: literals in the class body.
+    `leaves_weights_unused`, `needs_start`, `perturbs_weights`, `averages_weights`,
+    `changes_inputs` and `changes_waveforms` are read from source: literals in the class body.
 
     Checkpoints. What it remembers from step to step belongs into the `state_dict` of one of its
     callbacks: only then does a killed run go on exactly. What `draw` gives needs no remembering.
@@ -82,6 +82,7 @@ class Method:
     averages_weights = False  # as schedule-free optimizers do, which it therefore does not go with
     # kinds of inputs that it changes, of which the model must read one; none: it says nothing
     changes_inputs: tuple[str, ...] = ()
+    changes_waveforms = False  # reads samples of sounds: no spectra may be kept in their place
     probes = False  # a strategy of fine-tuning that trains the head alone; it has `standardize`
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:

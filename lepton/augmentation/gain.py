@@ -16,10 +16,11 @@ class Gain(InputAugmentation):
     replayable = True
     stackable = ("decibels",)
     changes_inputs = ("audio",)
+    changes_waveforms = True
 
     def __init__(self, *, decibels: NotBelow0):
         self.decibels = decibels
 
     def change(self, batch: Batch, draw: Draw) -> Batch:
         level = self.decibels * (2 * draw.each(batch["id"]).uniform((1,)) - 1)
-        return batch | {"audio": as_audio(waveforms(batch, "gain") * as_factor(level))}
+        return batch | {"audio": as_audio(waveforms(batch) * as_factor(level))}

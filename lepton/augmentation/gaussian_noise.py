@@ -24,6 +24,7 @@ class GaussianNoise(InputAugmentation):
     replayable = True
     stackable = ("std",)
     changes_inputs = ("table", "image", "video", "audio")
+    changes_waveforms = True
 
     def __init__(self, *, std: NotBelow0):
         self.std = std
@@ -50,7 +51,7 @@ class GaussianNoise(InputAugmentation):
         if "num" in batch and self.column_std is not None:
             batch = batch | {"num": noisy(batch["num"], self.column_std)}
         if "audio_length" in batch:
-            samples = waveforms(batch, "gaussian_noise")
+            samples = waveforms(batch)
             loud = loudness(samples, batch["audio_length"])
             batch = batch | {"audio": as_audio(noisy(samples, loud) * own_steps(batch))}
         return change_pictures(batch, lambda kind, pixels: noisy(pixels, self.pixel_std[kind]))

@@ -27,6 +27,7 @@ class Mixup(InputAugmentation):
     replayable = True
     stackable = ("alpha",)
     changes_inputs = ("table", "image", "video", "audio")
+    changes_waveforms = True
 
     def __init__(self, *, alpha: Above0, categories: Literal["refuse", "pick"]):
         self.alpha, self.categories = alpha, categories
@@ -53,7 +54,7 @@ class Mixup(InputAugmentation):
             is_own = own.bernoulli(share[:, None], cells.shape[1:])
             batch = batch | {"cat": torch.where(is_own, cells, cells[partners])}
         if "audio_length" in batch:
-            samples, lengths = waveforms(batch, "mixup"), batch["audio_length"]
+            samples, lengths = waveforms(batch), batch["audio_length"]
             mixed = as_audio(blend(samples, samples[partners], share))
             longer = torch.maximum(lengths, lengths[partners])
             batch = batch | {"audio": mixed, "audio_length": longer}

@@ -24,6 +24,7 @@ class Noise(InputAugmentation):
     replayable = True
     stackable = ("low", "high")
     changes_inputs = ("audio",)
+    changes_waveforms = True
 
     def __init__(self, *, low: float, high: float):
         if low > high:
@@ -33,7 +34,7 @@ class Noise(InputAugmentation):
         self.low, self.high = low, high
 
     def change(self, batch: Batch, draw: Draw) -> Batch:
-        own, samples = draw.each(batch["id"]), waveforms(batch, "noise")
+        own, samples = draw.each(batch["id"]), waveforms(batch)
         ratio = self.low + (self.high - self.low) * own.uniform((1,))
         loud = loudness(samples, batch["audio_length"]) * as_factor(-ratio)
         noise = loud * own.normal(samples.shape[1:])

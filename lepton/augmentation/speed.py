@@ -21,12 +21,13 @@ class Speed(InputAugmentation):
     replayable = True
     stackable = ("change_of_speed",)
     changes_inputs = ("audio",)
+    changes_waveforms = True
 
     def __init__(self, *, change_of_speed: From0Below1):
         self.change_of_speed = change_of_speed
 
     def change(self, batch: Batch, draw: Draw) -> Batch:
-        samples, lengths = waveforms(batch, "speed"), batch["audio_length"][:, None]
+        samples, lengths = waveforms(batch), batch["audio_length"][:, None]
         width = samples.shape[1]
         speed = 1 + self.change_of_speed * (2 * draw.each(batch["id"]).uniform((1,)) - 1)
         length = (lengths / speed).floor().long().clamp(1, width)

@@ -20,6 +20,7 @@ class TimeShift(InputAugmentation):
     replayable = True
     stackable = ("milliseconds",)
     changes_inputs = ("audio",)
+    changes_waveforms = True
 
     def __init__(self, *, milliseconds: NotBelow0):
         self.milliseconds = milliseconds
@@ -29,7 +30,7 @@ class TimeShift(InputAugmentation):
         return model
 
     def change(self, batch: Batch, draw: Draw) -> Batch:
-        samples, lengths = waveforms(batch, "time_shift"), batch["audio_length"][:, None]
+        samples, lengths = waveforms(batch), batch["audio_length"][:, None]
         most = self.milliseconds / 1000 * self.rate
         shift = ((2 * draw.each(batch["id"]).uniform((1,)) - 1) * most).round().long()
         source = torch.arange(samples.shape[1], device=samples.device) - shift

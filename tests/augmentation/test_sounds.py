@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from lepton import compose
+from lepton.config.check import check
+from lepton.dataset.inputs.audio import AudioInputs
 from lepton.errors import ConfigError
 from lepton.model.spectra import HIDDEN_BANDS, HIDDEN_TIMES
-from tests.augmentation.options import batch_of, draw, made, made_up, model_for
+from tests.augmentation.options import NAMES, batch_of, draw, kinds_of, made, made_up, model_for
 
 SPEC, BATCH = made_up("audio"), batch_of("audio", rows=40)
 RATE = SPEC.inputs["audio"]["rate"]
@@ -98,10 +101,16 @@ def test_a_faster_sound_is_numpys_interpolation_at_places_farther_apart():
         assert np.abs(second - expected).max() < 32  # places have 32 bits
 
 
-def test_kept_spectra_are_refused_with_the_key_that_keeps_them():
-    spectra = {"log_mel": torch.zeros(2, 5, 4), "audio_length": torch.tensor([5, 4])}
-    with pytest.raises(ConfigError, match=r"model\.spectrum\.keep: gain changes waveforms"):
-        made("gain", SPEC).on_batch(spectra | {"id": torch.arange(2)}, draw())
+@pytest.mark.parametrize("name", [name for name in NAMES if "audio" in kinds_of(name)])
+def test_methods_on_waveforms_are_refused_where_spectra_are_kept_in_their_place(name):
+    words = ("dataset=audio_folder", "dataset.path=tones", "model=audio_cnn")
+    kept = (*words, f"augmentation={name}", "model.spectrum.keep=true")
+    config = check(compose(*kept), files=False)
+    if name == "spec_augment":
+        assert AudioInputs.parts(config)["spectrum"]["keep"]
+        return
+    with pytest.raises(ConfigError, match=rf"spectrum\.keep: augmentation={name} changes wavef"):
+        AudioInputs.parts(config)
 
 
 @pytest.fixture(scope="module")

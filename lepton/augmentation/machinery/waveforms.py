@@ -4,21 +4,12 @@ import torch
 from torch import Tensor
 
 from lepton.audio.decoding import LEVELS
-from lepton.errors import ConfigError
 from lepton.method import Batch
 from lepton.randomness.draw import at_least_32_bits
 
 
-def waveforms(batch: Batch, option: str) -> Tensor:
-    """The samples of all sounds, from -1 to 1. Shapes: -> (B, T).
-
-    Raises: ConfigError where the batch holds their spectra.
-    """
-    if "audio" not in batch:
-        raise ConfigError(
-            f"augmentation, model.spectrum.keep: {option} changes waveforms, and the spectra are "
-            "kept in their place; model.spectrum.keep=null"
-        )
+def waveforms(batch: Batch) -> Tensor:
+    """The samples of all sounds, from -1 to 1. Shapes: -> (B, T)."""
     return batch["audio"].to(at_least_32_bits()) / LEVELS
 
 

@@ -26,8 +26,8 @@ from lepton.audio.kept_spectra import (
 )
 from lepton.audio.log_mel import LogMel
 from lepton.audio.sound_reader import SoundReader, padded_samples
+from lepton.audio.spectrum_choice import with_keep
 from lepton.config.input_kinds import reading_node
-from lepton.config.method_nodes import method_nodes
 from lepton.dataset.inputs.decoded import DecodedInputs, decoded_or_refused, namer
 from lepton.dataset.inputs.explained import Explained, explained_map, explained_times
 from lepton.dataset.inputs.kind import RawSplits, Rows
@@ -43,7 +43,6 @@ from lepton.storage.threads import in_threads
 from lepton.values.bounds import Above0, AtLeast1
 
 AUDIO_FILE = "audio.json"
-QUIET_GROUPS = ("finetune", "regularization")  # whose methods leave waveforms as they are
 DTYPES = {"audio": torch.int16, "log_mel": torch.float32}
 SAMPLE_BYTES = 512  # that a network holds of a sample, as 80 kB of a frame of 10 ms at 16 kHz
 
@@ -90,12 +89,9 @@ class AudioInputs(DecodedInputs):
 
     @classmethod
     def parts(cls, config: dict[str, Any]) -> dict[str, dict[str, Any] | None]:
-        """The model's spectrum, kept unless a method may change the waveforms before it."""
+        """The model's spectrum, where it has one."""
         node = reading_node(config, cls.name).get("spectrum")
-        if node and node.get("keep") is None:
-            groups = {path.partition(".")[0] for path, _ in method_nodes(config)}
-            node = {**node, "keep": groups <= {*QUIET_GROUPS}}
-        return {"spectrum": node}
+        return {"spectrum": with_keep(node, config) if node else None}
 
     def decode(self, column: pd.Series) -> DecodedSounds:
         """Raises: DataError where sounds differ in their rate, and no rate is given."""
