@@ -12,6 +12,7 @@ from lepton.config.input_kinds import (
     describe_kinds,
     encoder_problems,
     kinds_in_use,
+    models_that_read,
     provided_kinds,
     read_kinds,
     use_problems,
@@ -177,9 +178,11 @@ def _unread_kinds(config: dict[str, Any]) -> list[str]:
     if read and is_enough(kind in held for kind in read):
         return []
     dataset, model = (config["choices"].get(group, "?") for group in ("dataset", "model"))
+    names = models_that_read(held[0]) if len(held) == 1 else []
+    advice = f"write model={' or model='.join(names)}; " if names else ""
     return [
         f"dataset, model: dataset={dataset} holds {describe_kinds(held)}, and model={model} reads "
-        f"{describe_kinds(read)}; `lepton list model` says what each model reads"
+        f"{describe_kinds(read)}; {advice}`lepton list model` says what each model reads"
     ]
 
 

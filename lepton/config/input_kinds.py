@@ -1,10 +1,13 @@
 """The kinds of inputs that a data set provides and a model reads, as their source says."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from lepton.config.inner_options import inner_keys, inner_nodes
 from lepton.config.lineage import read_lineage
+from lepton.config.model_kind import fits_itself
+from lepton.config.options import find_options, root_target
 from lepton.config.signature import TargetError, class_constant, read_signature
 from lepton.config.trust import is_trusted
 from lepton.config.words import shell_word
@@ -17,6 +20,8 @@ FACTS: dict[str, Any] = {  # constants of a kind's class, each with what stands 
     **{"name": "", "plural": "", "groups": (), "supplies": ()},
     "column_argument": "column",
 }
+NO_VALUE = re.compile(r": +\?\?\?")  # of a key that must be given
+MOST_READERS = 2  # models that are named to whom chose one that reads something else
 CLASS_ATTRIBUTES = {  # of a group's classes, the nearest base counts; `kind` is the older word
     "dataset": ("provides", "kind"),
     "model": ("reads", "kind"),
@@ -206,6 +211,29 @@ def kind_problems(group: str, node: Any, option: str) -> list[str]:
             lines.append(f"{line} is called {name!r}, and so is {names[name]!r}")
         names[name] = kind
     return lines
+
+
+def models_that_read(kind: KindFacts) -> list[str]:
+    """Some networks among the options of model that read this kind alone and lack no value."""
+    names = []
+    for name, path in find_options().get("model", {}).items():
+        text = path.read_text(encoding="utf-8", errors="replace")
+        if (target := root_target(path)) is None or NO_VALUE.search(text):
+            continue
+        try:
+            if _reads_alone(target, kind) and not fits_itself({"model": {"_target_": target}}):
+                names.append(name)
+        except TargetError:  # of a class that could not be chosen either
+            continue
+    return names[:MOST_READERS]
+
+
+def _reads_alone(target: str, kind: KindFacts) -> bool:
+    """True when a model's class names this kind of inputs and no other."""
+    if class_constant(target, *CLASS_ATTRIBUTES["model"]) is None:
+        return False
+    names = kind_names("model", {"_target_": target})
+    return [kind_facts(name).target for name in names] == [kind.target]
 
 
 def describe_kinds(kinds: list[KindFacts]) -> str:

@@ -246,7 +246,12 @@ def test_a_line_without_a_text_is_named(tmp_path, data):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["dataset=vader"], "dataset=vader holds texts, and model=tabm_small reads a table"),
+        (
+            ["dataset=vader"],
+            "dataset=vader holds texts, and model=tabm_small reads a table; "
+            "write model=bag_of_embeddings or model=text_cnn; ",
+        ),
+        (["dataset=digits"], "model=tabm_small reads a table; write model=cnn_small or "),
         (["model=text_cnn"], "dataset=german_credit holds a table, and model=text_cnn reads texts"),
         (["model=tfidf_linear"], "dataset=german_credit holds a table, and model=tfidf_linear"),
     ],
