@@ -7,7 +7,7 @@ from torch import Tensor
 
 from lepton.errors import ConfigError
 from lepton.method import Method
-from lepton.regularization.sam import length
+from lepton.regularization.sam import unit
 from lepton.values.bounds import NotBelow0
 
 
@@ -37,5 +37,4 @@ class ASAM(Method):
             for name, weight in weights.items()
         }
         scaled = {name: sizes[name] * gradient for name, gradient in gradients.items()}
-        scale = self.rho / length(scaled)
-        return {name: scale * sizes[name] * gradient for name, gradient in scaled.items()}
+        return {name: self.rho * sizes[name] * slope for name, slope in unit(scaled).items()}

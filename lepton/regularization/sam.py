@@ -29,11 +29,11 @@ class SAM(Method):
     def perturbation(
         self, weights: Mapping[str, Tensor], gradients: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
-        scale = self.rho / length(gradients)
-        return {name: scale * gradient for name, gradient in gradients.items()}
+        return {name: self.rho * slope for name, slope in unit(gradients).items()}
 
 
-def length(tensors: Mapping[str, Tensor]) -> Tensor:
-    """The Euclidean length of all tensors together, which can be divided by."""
+def unit(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors divided by the Euclidean length of all together; zeros where that is 0."""
     norms = torch.stack([torch.linalg.vector_norm(tensor) for tensor in tensors.values()])
-    return torch.linalg.vector_norm(norms).clamp_min(torch.finfo(norms.dtype).tiny)
+    length = torch.linalg.vector_norm(norms).clamp_min(torch.finfo(norms.dtype).tiny)
+    return {name: tensor / length for name, tensor in tensors.items()}

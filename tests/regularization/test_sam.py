@@ -44,8 +44,9 @@ def asam_step(named, rho, eta=0.01):
 STEPS = {"sam": (sam_step, 0.3), "asam": (asam_step, 0.7)}
 
 
-def train_by_hand(model, data, step, rho, accumulate):
-    """Two passes for each batch, running statistics of the first, a step for each `accumulate`."""
+def train_by_hand(model, data, step, rho, *, accumulate, max_norm):
+    """Two passes for each batch, running statistics of the first, a step for each `accumulate`;
+    the gradient of the second pass is what is clipped."""
     named = list(model.named_parameters())
     optimizer = torch.optim.SGD(
         model.parameters(), lr=0.05, momentum=0.9, nesterov=True, weight_decay=0
@@ -65,15 +66,20 @@ def train_by_hand(model, data, step, rho, accumulate):
         for (_, p), grad in zip(named, held, strict=True):
             p.grad = p.grad if grad is None else p.grad + grad
         if (number + 1) % accumulate == 0:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm)
             optimizer.step()
             optimizer.zero_grad()
     return len(batches)
 
 
-@pytest.mark.parametrize(("option", "accumulate"), [("sam", 1), ("sam", 2), ("asam", 1)])
-def test_training_with_it_is_the_two_passes_of_the_paper(option, accumulate, tmp_path):
+@pytest.mark.parametrize(
+    ("option", "accumulate", "max_norm"),
+    [("sam", 1, 1e9), ("sam", 2, 0.05), ("asam", 1, 0.05)],
+)
+def test_training_with_it_is_the_two_passes_of_the_paper(option, accumulate, max_norm, tmp_path):
     step, rho = STEPS[option]
-    words = (f"regularization={option}", f"regularization.{option}.rho={rho}")
+    words = (f"regularization=[{option},gradient_clipping]", f"regularization.{option}.rho={rho}")
+    words += (f"regularization.gradient_clipping.max_norm={max_norm}",)
     words += (
         f"trainer.accumulate_grad_batches={accumulate}",
         "dataset.val_size=0.1",
@@ -83,7 +89,8 @@ def test_training_with_it_is_the_two_passes_of_the_paper(option, accumulate, tmp
     data = build.data(config)
     network = build_network(config, data.spec)
     model = copy.deepcopy(network.model).double().train()
-    assert train_by_hand(model, data, step, rho, accumulate) % accumulate == 0
+    batches = train_by_hand(model, data, step, rho, accumulate=accumulate, max_norm=max_norm)
+    assert batches % accumulate == 0
     network.fit(data, tmp_path)
     trained = network.model.state_dict()
     for name, value in model.state_dict().items():
@@ -112,7 +119,7 @@ def test_scaling_one_layer_up_and_the_next_down_moves_asam_alike_and_sam_not():
 
 def test_weights_without_any_gradient_stay_where_they_are():
     nothing = {"a": torch.zeros(2, 3)}
-    for method in (SAM(rho=0.1), ASAM(rho=0.1, eta=0.01)):
+    for method in (SAM(rho=0.1), ASAM(rho=0.1, eta=0.01), SAM(rho=9.0), ASAM(rho=9.0, eta=0.01)):
         assert not method.perturbation(nothing, nothing)["a"].any()
 
 
