@@ -1,6 +1,7 @@
 """RandomDelete: tokens of a text that are taken out."""
 
 import torch
+from torch import Tensor
 
 from lepton.augmentation.machinery.tokens import ChosenTokens, TokenAugmentation
 from lepton.method import Batch
@@ -8,7 +9,8 @@ from lepton.values.bounds import From0To1
 
 
 class RandomDelete(TokenAugmentation):
-    """Takes out some tokens, and those behind move up; one token at least stays of a text.
+    """Takes out some tokens, and those behind move up; one at least stays of a text, or of each of
+    a pair.
 
     Source: Wei and Zou 2019, https://arxiv.org/abs/1901.11196
     """
@@ -21,8 +23,8 @@ class RandomDelete(TokenAugmentation):
         self.probability = probability
 
     def changed(self, batch: Batch, texts: ChosenTokens) -> Batch:
-        chance = torch.where(texts.own, texts.chance, -1.0)
-        is_last = chance == chance.amax(1, keepdim=True)  # the one that would go last stays
+        is_second = batch["segments"] > 0 if "segments" in batch else torch.zeros_like(texts.own)
+        is_last = _last(texts, texts.own & is_second) | _last(texts, texts.own & ~is_second)
         stays = texts.mask & (~texts.chosen | is_last)
         places = texts.places
         source = torch.where(stays, places, places + len(places)).argsort(1)
@@ -31,3 +33,9 @@ class RandomDelete(TokenAugmentation):
         if "segments" in batch:
             changed["segments"] = batch["segments"].gather(1, source) * mask
         return changed | {"mask": mask}
+
+
+def _last(texts: ChosenTokens, some: Tensor) -> Tensor:
+    """True on the one of some tokens of a row that would go last. Shapes: (B, T) -> (B, T)."""
+    chance = torch.where(some, texts.chance, -1.0)
+    return some & (chance == chance.amax(1, keepdim=True))

@@ -81,11 +81,17 @@ def test_what_is_left_of_a_text_stands_in_its_order_and_one_token_stays(batch):
         assert len(second) >= 3
         segments = batch["segments"][row][places].tolist()
         assert after["segments"][row][: len(second)].tolist() == segments
+        # neither text of a pair is gone
+        words = [place for place in places if batch["tokens"][row][place] >= 10]
+        had = batch["segments"][row][batch["tokens"][row] >= 10]
+        assert {*batch["segments"][row][words].tolist()} == {*had.tolist()}
         kept += len(second) - 2
     assert kept / (batch["tokens"] >= 10).sum() == pytest.approx(0.6, abs=0.05)
     assert (after["tokens"][~after["mask"]] == PAD).all()
     emptied = rows_of(changed("random_delete", batch, probability=1.0))
-    assert {len(row) for row in emptied} == {3}
+    assert {len(row) for row in emptied[::2]} == {3}
+    pairs = (batch["tokens"][1::2] >= 10) & (batch["segments"][1::2] == 0)
+    assert [len(row) for row in emptied[1::2]] == (3 + pairs.any(1).long()).tolist()
 
 
 def test_the_marks_around_a_text_are_told_by_the_tokenizer():
