@@ -77,7 +77,7 @@ class TrainingModule(pl.LightningModule):
         self.between_steps = lambda module: None
 
     def forward(self, batch: Batch) -> Tensor:
-        return self.model(batch)
+        return self.task.forward(self.model, batch)
 
     @property
     def lepton_trainer(self) -> Trainer:
@@ -216,7 +216,7 @@ class TrainingModule(pl.LightningModule):
 
     def validation_step(self, batch: Batch, _: int) -> None:
         memory.trim_before_batch(len(self.validated))
-        prediction = self.task.predict(self.task.forward(self.model, batch))
+        prediction = self.task.predict(self(batch))
         self.validated.append(self.task.validate(prediction, batch))
 
     def on_validation_epoch_end(self) -> None:

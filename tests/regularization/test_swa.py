@@ -44,19 +44,21 @@ class Recorder(Method):
         ]
 
 
-def fit(folder, *overrides):
+def fit(folder, *overrides, factor=1.0):
+    """Trains by a task that gives the model the numbers of a row times a factor."""
     config = check(compose(*SMALL, *overrides, "trainer.precision=64-true"))
     data = build.data(config)
     network, recorder = build_network(config, data.spec), Recorder()
     model = copy.deepcopy(network.model).double()
     network.methods.append(recorder)
+    network.task.forward = lambda model, batch: model({**batch, "num": factor * batch["num"]})
     network.fit(data, folder)
     return model, data, recorder
 
 
 @pytest.mark.parametrize("words", [NORMALIZED, ("model.dropout=0.2",)])
 def test_what_is_validated_is_torchs_average_with_statistics_learned_anew(words, tmp_path):
-    model, data, recorder = fit(tmp_path, *AVERAGED, *words)
+    model, data, recorder = fit(tmp_path, *AVERAGED, *words, factor=3.0)
     averaged = AveragedModel(model)
     for epoch, trained in enumerate(recorder.trained):
         if epoch < 2:  # int(0.5 * 5) epochs are not averaged
@@ -71,7 +73,7 @@ def test_what_is_validated_is_torchs_average_with_statistics_learned_anew(words,
                 for block in loader
                 for batch in block
             ]
-            update_bn(batches, averaged)
+            update_bn([{**batch, "num": 3 * batch["num"]} for batch in batches], averaged)
             expected = averaged.module.state_dict()
         for name, value in recorder.validated[epoch].items():
             torch.testing.assert_close(value, expected[name], rtol=1e-9, atol=1e-9)
