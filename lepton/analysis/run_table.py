@@ -43,7 +43,9 @@ def run_blocks(result: Result) -> list[Table | str]:
     columns, lines = with_evaluations(columns, result.metrics, names=names)
     if monitored := _monitored_text(result):
         lines.append(monitored)
-    epochs = f", best epoch {result.best_epoch + 1} of {result.epochs}" if result.epochs else ""
+    epochs = (
+        f", best epoch {result.best_epoch + 1} of {_epochs_text(result)}" if result.epochs else ""
+    )
     of_all = f" of {result.parameters}" if untuned_metrics else ""
     sizes = [f"{result.trainable}{of_all} parameters"] if result.parameters else []  # trees: none
     sizes += [] if result.memory_mb is None else [f"{result.memory_mb:.0f} MB at most"]
@@ -53,6 +55,16 @@ def run_blocks(result: Result) -> list[Table | str]:
     if source_metrics := result.added.get("source"):
         lines.append(f"the task it came from, test: {_forgetting_text(source_metrics)}")
     return [metric_table(columns, names=names), *lines]
+
+
+def _epochs_text(result: Result) -> str:
+    """How many epochs were trained, and what ended them early where that was trainer.patience."""
+    trainer = result.config.get("trainer") or {}
+    patience, most = trainer.get("patience"), trainer.get("max_epochs")
+    waited = result.epochs - (result.best_epoch + 1)
+    if patience is None or most is None or waited != patience or result.epochs >= most:
+        return f"{result.epochs}"
+    return f"{result.epochs} (not {most}: trainer.patience={patience} ended it)"
 
 
 def _monitored_text(result: Result) -> str | None:

@@ -270,6 +270,19 @@ def test_a_run_is_shown_beside_the_constant_predictor(run_once, capsys):
     assert "best epoch" in text
 
 
+def test_a_run_that_patience_ended_says_so_and_one_of_all_its_epochs_does_not(run_once, capsys):
+    words = ("dataset=wine", "model=linear", "optimizer.lr=1.0", "trainer.patience=2")
+    early = run_once(*words, "trainer.max_epochs=90")
+    show_run(read_result(early))
+    (line,) = (text for text in capsys.readouterr().out.splitlines() if "best epoch" in text)
+    stored = json.loads((early / "result.json").read_text())
+    best, epochs = stored["best_epoch"] + 1, stored["epochs"]
+    assert epochs == best + 2 < 90
+    assert f"best epoch {best} of {epochs} (not 90: trainer.patience=2 ended it);" in line
+    show_run(read_result(run_once(*words, f"trainer.max_epochs={epochs}")))
+    assert f"best epoch {best} of {epochs};" in capsys.readouterr().out
+
+
 def test_a_comparison_is_shown_with_what_may_be_concluded_and_how_much_was_looked_at(
     study, results_text
 ):
