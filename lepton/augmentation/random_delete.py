@@ -5,7 +5,6 @@ from torch import Tensor
 
 from lepton.augmentation.machinery.tokens import ChosenTokens, TokenAugmentation
 from lepton.method import Batch
-from lepton.values.bounds import From0To1
 
 
 class RandomDelete(TokenAugmentation):
@@ -16,11 +15,6 @@ class RandomDelete(TokenAugmentation):
     """
 
     replayable = True
-    stackable = ("probability",)
-    changes_inputs = ("text",)
-
-    def __init__(self, *, probability: From0To1):
-        self.probability = probability
 
     def changed(self, batch: Batch, texts: ChosenTokens) -> Batch:
         is_second = batch["segments"] > 0 if "segments" in batch else torch.zeros_like(texts.own)

@@ -4,7 +4,6 @@ import torch
 
 from lepton.augmentation.machinery.tokens import ChosenTokens, TokenAugmentation
 from lepton.method import Batch
-from lepton.values.bounds import From0To1
 
 
 class RandomSwap(TokenAugmentation):
@@ -14,11 +13,6 @@ class RandomSwap(TokenAugmentation):
     """
 
     replayable = True
-    stackable = ("probability",)
-    changes_inputs = ("text",)
-
-    def __init__(self, *, probability: From0To1):
-        self.probability = probability
 
     def changed(self, batch: Batch, texts: ChosenTokens) -> Batch:
         places, tokens = texts.places.expand_as(texts.tokens), texts.tokens

@@ -2,7 +2,6 @@
 
 from lepton.augmentation.machinery.tokens import ChosenTokens, TokenAugmentation
 from lepton.method import Batch
-from lepton.values.bounds import From0To1
 
 
 class TokenDropout(TokenAugmentation):
@@ -12,11 +11,6 @@ class TokenDropout(TokenAugmentation):
     """
 
     replayable = True
-    stackable = ("probability",)
-    changes_inputs = ("text",)
-
-    def __init__(self, *, probability: From0To1):
-        self.probability = probability
 
     def changed(self, batch: Batch, texts: ChosenTokens) -> Batch:
         return {"tokens": texts.tokens.masked_fill(texts.chosen, self.pad)}

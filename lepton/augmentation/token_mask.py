@@ -6,7 +6,6 @@ from lepton.augmentation.machinery.tokens import ChosenTokens, TokenAugmentation
 from lepton.errors import ConfigError
 from lepton.method import Batch
 from lepton.spec import DataSpec
-from lepton.values.bounds import From0To1
 
 
 class TokenMask(TokenAugmentation):
@@ -16,11 +15,6 @@ class TokenMask(TokenAugmentation):
     """
 
     replayable = True
-    stackable = ("probability",)
-    changes_inputs = ("text",)
-
-    def __init__(self, *, probability: From0To1):
-        self.probability = probability
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
         if spec.mask_token is None:

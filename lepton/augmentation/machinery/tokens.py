@@ -9,6 +9,7 @@ from lepton.augmentation.machinery.acting import InputAugmentation
 from lepton.method import Batch
 from lepton.randomness.draw import Draw
 from lepton.spec import DataSpec
+from lepton.values.bounds import From0To1
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,11 @@ class TokenAugmentation(InputAugmentation):
     A derived class says in `changed` what becomes of them.
     """
 
-    probability: float
+    stackable = ("probability",)
+    changes_inputs = ("text",)
+
+    def __init__(self, *, probability: From0To1):
+        self.probability = probability
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
         self.marks, self.pad = torch.tensor(spec.marks, dtype=torch.int64), spec.pad
