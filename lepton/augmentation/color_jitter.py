@@ -2,8 +2,8 @@
 
 from torch import Tensor
 
-from lepton.augmentation.machinery.acting import InputAugmentation
 from lepton.augmentation.machinery.colours import with_brightness, with_contrast, with_saturation
+from lepton.augmentation.machinery.input_augmentation import InputAugmentation
 from lepton.augmentation.machinery.pictures import change_pictures
 from lepton.method import Batch
 from lepton.randomness.draw import Draw

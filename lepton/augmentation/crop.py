@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from lepton.augmentation.machinery.acting import InputAugmentation
+from lepton.augmentation.machinery.input_augmentation import InputAugmentation
 from lepton.augmentation.machinery.pictures import change_pictures
 from lepton.method import Batch
 from lepton.randomness.draw import Draw

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from lepton.augmentation.machinery.acting import InputAugmentation
-from lepton.augmentation.machinery.boxes import box_mask
+from lepton.augmentation.machinery.boxes import box_mask, over
+from lepton.augmentation.machinery.input_augmentation import InputAugmentation
 from lepton.augmentation.machinery.mixing import mixed_target, require_mixable
 from lepton.augmentation.machinery.pictures import PICTURES, change_pictures
 from lepton.method import Batch
@@ -48,7 +48,6 @@ class CutMix(InputAugmentation):
         batch = mixed_target(batch, share, partners, self.classes)
 
         def with_box(_: str, pixels: Tensor) -> Tensor:
-            mask = box.reshape(len(box), *[1] * (pixels.ndim - 3), height, width)
-            return torch.where(mask, pixels[partners], pixels)
+            return torch.where(over(box, pixels), pixels[partners], pixels)
 
         return change_pictures(batch, with_box)

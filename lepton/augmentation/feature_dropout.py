@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
-from lepton.augmentation.machinery.acting import InputAugmentation
 from lepton.augmentation.machinery.columns import medians
+from lepton.augmentation.machinery.input_augmentation import InputAugmentation
 from lepton.method import Batch
 from lepton.randomness.draw import Draw
 from lepton.spec import UNSEEN_CODE, DataSpec

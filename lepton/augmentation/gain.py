@@ -1,6 +1,6 @@
 """Gain: sounds louder or softer."""
 
-from lepton.augmentation.machinery.acting import InputAugmentation
+from lepton.augmentation.machinery.input_augmentation import InputAugmentation
 from lepton.augmentation.machinery.waveforms import as_audio, as_factor, waveforms
 from lepton.method import Batch
 from lepton.randomness.draw import Draw

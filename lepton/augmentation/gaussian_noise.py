@@ -2,8 +2,8 @@
 
 from torch import Tensor, nn
 
-from lepton.augmentation.machinery.acting import InputAugmentation
 from lepton.augmentation.machinery.columns import spreads
+from lepton.augmentation.machinery.input_augmentation import InputAugmentation
 from lepton.augmentation.machinery.pictures import PICTURES, change_pictures, channel_values
 from lepton.augmentation.machinery.waveforms import as_audio, loudness, own_steps, waveforms
 from lepton.errors import ConfigError

@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 from torch import nn
 
-from lepton.augmentation.machinery.acting import InputAugmentation
+from lepton.augmentation.machinery.input_augmentation import InputAugmentation
 from lepton.augmentation.machinery.mixing import blend, mixed_target, require_mixable
 from lepton.augmentation.machinery.pictures import PICTURES, change_pictures
 from lepton.augmentation.machinery.waveforms import as_audio, waveforms

@@ -1,6 +1,6 @@
 """Noise: white noise under sounds, by their own loudness."""
 
-from lepton.augmentation.machinery.acting import InputAugmentation
+from lepton.augmentation.machinery.input_augmentation import InputAugmentation
 from lepton.augmentation.machinery.waveforms import (
     as_audio,
     as_factor,

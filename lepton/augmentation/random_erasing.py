@@ -5,8 +5,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from lepton.augmentation.machinery.acting import InputAugmentation
-from lepton.augmentation.machinery.boxes import box_mask
+from lepton.augmentation.machinery.boxes import box_mask, over
+from lepton.augmentation.machinery.input_augmentation import InputAugmentation
 from lepton.augmentation.machinery.pictures import (
     PICTURES,
     WHITE,
@@ -72,10 +72,9 @@ class RandomErasing(InputAugmentation):
             left = (across * (width - columns + 1)).floor()
             end = torch.where(is_chosen, top + rows, top)
             box = box_mask(rows=(top, end), columns=(left, left + columns), shape=(height, width))
-            mask = box.reshape(len(box), *[1] * (pixels.ndim - 3), height, width)
             filled = self.means[kind].to(pixels)
             if self.fill == "noise":
                 filled = (own.uniform(pixels.shape[1:]) * WHITE).to(pixels.dtype)
-            return torch.where(mask, filled, pixels)
+            return torch.where(over(box, pixels), filled, pixels)
 
         return change_pictures(batch, erased)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from lepton.augmentation.machinery.acting import InputAugmentation
+from lepton.augmentation.machinery.input_augmentation import InputAugmentation
 from lepton.errors import ConfigError
 from lepton.method import Batch
 from lepton.model.spectra import HIDDEN_BANDS, HIDDEN_TIMES, ScaledSpectrum

@@ -2,7 +2,7 @@
 
 import torch
 
-from lepton.augmentation.machinery.acting import InputAugmentation
+from lepton.augmentation.machinery.input_augmentation import InputAugmentation
 from lepton.method import Batch
 from lepton.randomness.draw import Draw
 from lepton.values.bounds import From0To1

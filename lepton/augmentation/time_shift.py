@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from lepton.augmentation.machinery.acting import InputAugmentation
+from lepton.augmentation.machinery.input_augmentation import InputAugmentation
 from lepton.augmentation.machinery.waveforms import as_audio, waveforms
 from lepton.method import Batch
 from lepton.randomness.draw import Draw

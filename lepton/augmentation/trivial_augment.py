@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from lepton.augmentation.machinery.acting import InputAugmentation
 from lepton.augmentation.machinery.colours import with_brightness, with_contrast, with_saturation
 from lepton.augmentation.machinery.grid import linear_maps, warp
+from lepton.augmentation.machinery.input_augmentation import InputAugmentation
 from lepton.augmentation.machinery.pictures import change_pictures, of_each
 from lepton.augmentation.machinery.tones import (
     autocontrast,

@@ -18,6 +18,11 @@ def box_mask(*, rows: Span, columns: Span, shape: tuple[int, int]) -> Tensor:
     return down[:, :, None] & across[:, None, :]
 
 
+def over(mask: Tensor, pixels: Tensor) -> Tensor:
+    """The mask as it lies over all channels, and frames, of pictures. Shapes: (B, H, W)."""
+    return mask.reshape(len(mask), *[1] * (pixels.ndim - 3), *mask.shape[1:])
+
+
 def _within(places: Tensor, span: Span) -> Tensor:
     """Shapes: places (n,), span (B,) twice -> (B, n)."""
     begin, end = span
