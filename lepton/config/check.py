@@ -24,7 +24,7 @@ from lepton.config.lineage import class_names
 from lepton.config.model_kind import model_kind
 from lepton.config.names_as_text import with_names_as_text
 from lepton.config.node_checks import key_problems, resolved_config, target_problems, typed_keys
-from lepton.config.option_keys import groups_with_key
+from lepton.config.option_keys import place_of_key
 from lepton.config.patience import without_idle_patience
 from lepton.config.signature import Signature, TargetError, read_signature, takes_key
 from lepton.config.younger_keys import with_younger_keys
@@ -94,7 +94,11 @@ def _structure_problems(config: dict[str, Any], memory: CheckMemory) -> list[str
     """A line for every key, type and target that is wrong by itself."""
     own = own_groups(config)
     problems = key_problems(
-        "", config, _root_keys(tuple(own)), "lepton train", elsewhere=groups_with_key
+        "",
+        config,
+        _root_keys(tuple(own)),
+        "lepton train",
+        elsewhere=lambda key: place_of_key(key, config),
     )
     if isinstance(probe := config.get("linear_probe"), dict):
         probe_types = typed_keys(LINEAR_PROBE_KEYS)

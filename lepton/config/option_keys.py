@@ -1,8 +1,10 @@
 """The keys that the options of a group take, read from their files and from their classes."""
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from lepton.config.options import find_options
 from lepton.config.signature import Signature, TargetError, read_signature
@@ -54,14 +56,33 @@ def takes_key(group: str, path: str) -> bool:
     return any(_file_takes(file, key[0]) for file in files.values())
 
 
-def groups_with_key(key: str) -> str:
-    """The end of a line on a key that the root lacks: its whole name, where few groups have it."""
-    names = [
-        f"{group}.{key}"
-        for group, row in TRAINING_GROUPS.items()
-        if not row.several and _options_with_own_key(group, key)
+def place_of_key(key: str, config: Mapping[str, Any]) -> str:
+    """The end of a line on a key that the root lacks: what it is called in full, or may mean.
+
+    Looked for in what was chosen, there also as words of a longer name, then in all options.
+    """
+    groups = [group for group, row in TRAINING_GROUPS.items() if not row.several]
+    chosen = [
+        (group, name)
+        for group in groups
+        if isinstance(node := config.get(group), Mapping)
+        for name in node
     ]
-    return f"; write {' or '.join(names)}" if 0 < len(names) <= MOST_GROUPS else ""
+    words = {*key.split("_")}
+    options = [option for option, files in find_options().items() if key in files]
+    for names in (
+        [f"{group}.{name}" for group, name in chosen if name == key],
+        [f"{group}.{name}" for group, name in chosen if words <= {*str(name).split("_")}],
+        [
+            f"{group}.{key}, a key of {group}={', '.join(names)}"
+            for group in groups
+            if (names := _options_with_own_key(group, key))
+        ],
+        [f"{group}={key}" for group in options],
+    ):
+        if 0 < len(names) <= MOST_GROUPS:
+            return f"; write {' or '.join(names)}"
+    return ""
 
 
 def options_with_key(prefix: str, key: str) -> str:
