@@ -27,9 +27,10 @@ class LabelSmoothing(Method):
         self.amount = amount
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
-        if spec.task == "regression":
+        if spec.task == "regression" or not spec.target_names:
+            what = spec.task if spec.target_names else "dataset.target=null"
             raise ConfigError(
-                "regularization.label_smoothing: regression has no labels to smooth; leave it out"
+                f"regularization.label_smoothing: {what} has no labels to smooth; leave it out"
             )
         self.classes = spec.outputs if spec.task == "multiclass" else 2
         return model

@@ -15,9 +15,9 @@ def _in_64_bits():
     torch.set_default_dtype(torch.float32)
 
 
-def smoothed(target, task, outputs, amount=0.2):
+def smoothed(target, task, outputs, amount=0.2, names=("target",)):
     method = LabelSmoothing(amount=amount)
-    method.prepare(None, SimpleNamespace(task=task, outputs=outputs))
+    method.prepare(None, SimpleNamespace(task=task, outputs=outputs, target_names=names))
     return method.on_batch({"target": target, "id": torch.arange(len(target))})["target"]
 
 
@@ -53,7 +53,9 @@ def test_the_batch_itself_is_not_changed():
     assert target.tolist() == [1.0, 0.0]
 
 
-def test_regression_and_other_amounts_are_refused():
+def test_regression_rows_without_a_target_and_other_amounts_are_refused():
+    with pytest.raises(ConfigError, match=r"label_smoothing: dataset\.target=null has no labels"):
+        smoothed(torch.zeros(3, 0), "none", 1, names=())
     with pytest.raises(ConfigError, match=r"regularization\.label_smoothing: regression"):
         smoothed(torch.zeros(3), "regression", 1)
     with pytest.raises(ConfigError, match=r"regularization\.label_smoothing\.amount: 1\.0"):
