@@ -279,7 +279,7 @@ def test_runs_that_cannot_be_written_are_told_in_a_line(lepton, here, command, b
     [
         (("trian",), "trian: no such command; did you mean 'train'?"),
         (("-m",), "-m: no such command"),
-        (("train", "--foo"), "--foo: no such flag"),
+        (("train", "--foo"), "--foo: no such flag; keys have no dashes, as optimizer.lr=0.1"),
         (("train", "-"), "-: no such flag"),
         (
             ("train", "--model", "mlp"),

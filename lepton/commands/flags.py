@@ -81,6 +81,8 @@ def _without_dashes(argument: str) -> str:
     name, equals, value = argument.lstrip("-").partition("=")
     if name and (equals or name in find_options()):
         return f"groups and keys have no dashes: write {name}={value or 'OPTION'}"
+    if argument.startswith("--") and name.isidentifier():
+        return "keys have no dashes, as optimizer.lr=0.1; lepton --help"
     return "lepton --help"
 
 

@@ -42,7 +42,9 @@ class Npz(ArrayPictures):
         path, names = self.file, npz_names(self.file)
         frames = {split: self._read(names, split) for split in ARRAYS}
         if frames["train"] is None:
-            raise DataError(f"{path}: has no arrays {' and '.join(ARRAYS['train'][0])}")
+            pairs = " or ".join(" and ".join(pair) for pair in ARRAYS["train"])
+            there = ", ".join(sorted(names)) or "none"
+            raise DataError(f"{path}: has no arrays {pairs} (there are: {there})")
         if self.split_settings.column != SPLIT:
             own = [frames[split] for split in ("train", "val")]
             return pd.concat([f for f in own if f is not None], ignore_index=True), frames["test"]

@@ -94,7 +94,10 @@ def test_a_missing_idx_file_is_named(folder):
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [
-        ({"a": IMAGES[10]}, "has no arrays train_images and train_labels"),
+        (
+            {"b": IMAGES[10], "a": IMAGES[10]},
+            r"no arrays train_images and train_labels or x_train and y_train \(there are: a, b\)",
+        ),
         ({"x_train": IMAGES[10], "y_train": LABELS[12]}, r"shape \(12,\), and x_train 10 images"),
         ({"x_train": np.array([{}]), "y_train": LABELS[10]}, "cannot be read"),
         ({"x_train": np.array(3), "y_train": LABELS[10]}, r"the shape \(\) has no rows"),

@@ -82,9 +82,13 @@ class StratifiedSplitter(RandomSplitter):
         counts = np.bincount(self.labels[rows], minlength=len(self.classes))
         if counts.min() < minimum:
             rows_of_it = f"{counts.min()} row{'s' if counts.min() != 1 else ''}"
+            mend, others = "merge the class", ""
+            if (small := int((counts < minimum).sum())) > 1:
+                others = f", {small - 1} more of {len(counts)} classes have too few"
+                mend = "merge classes, or take another dataset.target"
             raise DataError(
-                f"class {self.classes[counts.argmin()]!r}: {rows_of_it} to divide, and a "
-                f"stratified split needs {minimum}; set dataset.split=random, or merge the class"
+                f"class {self.classes[counts.argmin()]!r}: {rows_of_it} to divide{others}, and a "
+                f"stratified split needs {minimum}; set dataset.split=random, or {mend}"
             )
 
 

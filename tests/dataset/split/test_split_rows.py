@@ -210,6 +210,12 @@ def test_a_class_with_too_few_rows_is_named_with_its_count_and_a_way_out():
     labels = np.r_[np.zeros(50, int), np.ones(49, int), [2]]
     with pytest.raises(DataError, match=r"class 'c': 1 row .* dataset.split=random"):
         split(labels)
+    one_of_each = np.r_[np.zeros(98, int), [1, 2]]  # as of a target of dates or names
+    line = (
+        r"class 'b': 1 row to divide, 1 more of 3 classes have too few, .* another dataset.target$"
+    )
+    with pytest.raises(DataError, match=line):
+        split(one_of_each)
 
 
 @pytest.mark.parametrize(
