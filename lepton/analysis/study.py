@@ -14,7 +14,7 @@ from lepton.analysis.data_sets import with_data_sets
 from lepton.errors import Damaged, NoRun
 from lepton.storage.bounded_parsing import parse_yaml
 from lepton.storage.derived_record import DERIVED_KEY
-from lepton.storage.run_folder import run_status
+from lepton.storage.run_folder import CONFIG_FILE, run_status
 from lepton.storage.run_names import id_of, run_of
 from lepton.storage.study import planned_runs
 from lepton.storage.study_table import read_rows, study_folder, table_of_rows
@@ -37,8 +37,15 @@ def gather_runs(studies: list[str | Path]) -> pd.DataFrame:
         ended_rows = read_rows(folder)
         rows += [*ended_rows, *_unended_rows(folder, ended_rows)]
     if not rows:
-        raise NoRun(f"{', '.join(map(str, folders))}: holds no run yet")
+        raise NoRun("; ".join(map(_without_runs, folders)))
     return with_data_sets(table_of_rows(rows).drop_duplicates("folder", ignore_index=True))
+
+
+def _without_runs(folder: Path) -> str:
+    """The line for a folder that holds no run; it may be one."""
+    if not (folder / CONFIG_FILE).is_file():
+        return f"{folder}: holds no run yet"
+    return f"{folder}: is a run and no study; write lepton show {shlex.quote(str(folder))}"
 
 
 def _unended_rows(folder: Path, ended_rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -93,6 +93,7 @@ class Trainer(pl.Trainer):
         logger: Any,
     ):
         _check_checkpoint_every(checkpoint_every)
+        _check_accelerator(accelerator)
         self.progress, self.checkpoint_every, self.epochs = progress, checkpoint_every, max_epochs
         self.patience = patience
         if threads is not None:
@@ -121,6 +122,16 @@ class Trainer(pl.Trainer):
         _check_max_time(max_time)
         _check_devices(strategy, self.world_size)
         _check_processes(self)
+
+
+def _check_accelerator(name: str) -> None:
+    has_cuda, has_mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if {"gpu": has_cuda or has_mps, "cuda": has_cuda, "mps": has_mps}.get(name, True):
+        return
+    raise ConfigError(
+        f"trainer.accelerator: PyTorch finds no {name} here; write trainer=cpu, or "
+        "trainer.accelerator=auto for whatever there is"
+    )
 
 
 def _check_checkpoint_every(seconds: float | None) -> None:

@@ -48,3 +48,10 @@ def test_studies_without_runs_are_a_line(here):
         gather_runs(["empty"])
     with pytest.raises(LeptonError, match="nowhere: no such study"):
         gather_runs(["nowhere"])
+
+
+def test_a_run_in_the_place_of_a_study_is_told_with_the_command_that_shows_it(study):
+    run = sorted(path.parent for path in study.glob("*/result.json"))[0]
+    with pytest.raises(LeptonError) as error:
+        gather_runs([run])
+    assert str(error.value) == f"{run}: is a run and no study; write lepton show {run}"
