@@ -32,6 +32,7 @@ LAYERS = (  # top to bottom: a module may import from its own package and from r
     ("finetune", "trainer", "logger"),
     ("build",),
     ("example",),
+    ("attack",),
     ("dataset", "regularization", "augmentation"),
     ("video",),
     ("preprocessing", "tokenizer", "image", "model", "scheduler"),
