@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Batch = dict[str, Tensor]
 # hooks that do not run under vmap, so that a stack needs another form of them
-UNBATCHED_HOOKS = ("before_step", "after_step", "callbacks", "groups", "on_epoch")
+UNBATCHED_HOOKS = ("before_step", "after_step", "callbacks", "groups", "on_epoch", "further_rows")
 
 
 class Method:
@@ -31,7 +31,7 @@ class Method:
 
     Every hook may be left out.
 
-    Order. Once a run: `prepare`, `groups`, `callbacks`. Once an epoch: `on_epoch`. For each batch:
+    Order. Once a run: `prepare`, `further_rows`, `groups`, `callbacks`. Once an epoch: `on_epoch`. For each batch:
     `on_batch` of all methods, the model, the task's loss, `loss` of all, then all `penalty` are
     added, and gradients follow; where a method has a `perturbation`, those of another pass at the
     weights that it gives. For each step of the optimizer, which may be of several batches:
@@ -62,7 +62,8 @@ class Method:
     `draw` differs between processes, but not `draw.each`. Where weights are shared out (fsdp),
     methods with a `loss` or `penalty`, and those that say `needs_whole_weights`, are refused. This,
     `leaves_weights_unused`, `needs_start`, `perturbs_weights`, `averages_weights`,
-    `changes_inputs` and `changes_waveforms` are read from source: literals in the class body.
+    `changes_inputs`, `adds_inputs` and `changes_waveforms` are read from source: literals in the
+    class body.
 
     Checkpoints. What it remembers from step to step belongs into the `state_dict` of one of its
     callbacks: only then does a killed run go on exactly. What `draw` gives needs no remembering.
@@ -82,6 +83,7 @@ class Method:
     averages_weights = False  # as schedule-free optimizers do, which it therefore does not go with
     # kinds of inputs that it changes, of which the model must read one; none: it says nothing
     changes_inputs: tuple[str, ...] = ()
+    adds_inputs: tuple[str, ...] = ()  # that its `further_rows` can hold: a model reads no others
     changes_waveforms = False  # reads samples of sounds: no spectra may be kept in their place
     probes = False  # a strategy of fine-tuning that trains the head alone; it has `standardize`
 
@@ -91,6 +93,16 @@ class Method:
         Raises: ConfigError when the method makes no sense for this model or task.
         """
         return model
+
+    def further_rows(self, train: dict[str, Any], spec: DataSpec, seed: int) -> dict[str, Any]:
+        """Rows to train on beside those of `train`, tensors of the same names; none where empty.
+
+        It is called before the training, and again for one that goes on: what it draws follows
+        from `seed`. Rows of validation and test it never sees; `id`s are given to its rows later.
+        Such a run trains alone.
+        Shapes: those of `train` but for the number of rows; on the CPU, the target as it is read.
+        """
+        return {}
 
     def groups(self, model: nn.Module, groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """The optimizer's parameter groups; `lr_scale` of one multiplies its learning rate."""

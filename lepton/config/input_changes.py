@@ -1,4 +1,4 @@
-"""Checks that methods which change inputs are given some that they can change."""
+"""Checks that methods are given inputs that they can change, or can make further rows of."""
 
 from typing import Any
 
@@ -13,16 +13,17 @@ def input_change_problems(config: dict[str, Any]) -> list[str]:
     names, problems = {kind.name for kind in used_kinds(config)}, []
     held = describe_kinds(kinds_in_use(config))
     for path, node in method_nodes(config):
-        changed = class_fact(node, "changes_inputs")
+        changed, added = (class_fact(node, f"{what}_inputs") for what in ("changes", "adds"))
+        group, label = path.partition(".")[0], option_label(config, path)
+        dataset = option_label(config, "dataset")
+        if added and names - {*added}:
+            words = f"{label} adds rows of {_plurals(added)} alone"
+            problems.append(f"{group}, dataset: {words}, and {dataset} holds {held}")
         if not changed:
             continue
-        group, label = path.partition(".")[0], option_label(config, path)
         if not names & {*changed}:
-            words = " or ".join(kind_facts(kind).plural for kind in changed)
-            dataset = option_label(config, "dataset")
-            problems.append(
-                f"{group}, dataset: {label} changes {words}, and {dataset} holds {held}"
-            )
+            words = f"{label} changes {_plurals(changed)}"
+            problems.append(f"{group}, dataset: {words}, and {dataset} holds {held}")
         elif class_fact(config["finetune"] or {}, "probes"):
             strategy = option_label(config, "finetune")
             problems.append(
@@ -30,3 +31,7 @@ def input_change_problems(config: dict[str, Any]) -> list[str]:
                 f"{label} cannot change; take finetune=full, or leave it out"
             )
     return problems
+
+
+def _plurals(kinds: tuple[str, ...]) -> str:
+    return " or ".join(kind_facts(kind).plural for kind in kinds)

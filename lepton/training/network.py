@@ -21,6 +21,7 @@ from lepton.trainer.default import resolve_precision, takes_cuda
 from lepton.training import memory
 from lepton.training.architecture import save_architecture
 from lepton.training.dropout_masks import MaskStream, use_mask_stream
+from lepton.training.further_rows import with_further_rows
 from lepton.training.model_mistakes import (
     explained_model,
     refuse_lack_of_spec,
@@ -86,6 +87,7 @@ class Network:
 
         Raises: Diverged, Pruned; Interrupted when a signal asked for the end, with a checkpoint.
         """
+        data = with_further_rows(data, self.methods, self.config["seed"])
         phases = self.prepare_phases(data)
         for number, phase in enumerate(phases):
             if number:

@@ -12,7 +12,7 @@ from lepton.config.method_nodes import method_nodes
 from lepton.config.model_kind import NETWORK, model_kind
 from lepton.config.signature import read_signature
 from lepton.groups import METHOD_GROUPS
-from lepton.method import UNBATCHED_HOOKS, Method
+from lepton.method import UNBATCHED_HOOKS, Method, overrides
 from lepton.storage.run_folder import CHECKPOINT_FOLDER, unfinished_folder
 from lepton.storage.stack_records import is_stacked
 from lepton.sweep.job import Job
@@ -85,6 +85,8 @@ def obstacle_to_stacking(config: dict[str, Any]) -> str | None:
             return f"optimizer.{flag}=true has no stacked form"
     for path, node in method_nodes(config):
         method = build.import_target(node, path.partition(".")[0])
+        if overrides(method, "further_rows"):
+            return f"{option_label(config, path)} gives each run training rows of its own"
         if method.alone or not has_stacked_form(method):
             return f"{option_label(config, path)} {method.alone or 'has no stacked form'}"
     for path in chosen_nodes(config, "callbacks"):
