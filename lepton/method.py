@@ -31,12 +31,12 @@ class Method:
 
     Every hook may be left out.
 
-    Order. Once a run: `prepare`, `further_rows`, `groups`, `callbacks`. Once an epoch: `on_epoch`. For each batch:
-    `on_batch` of all methods, the model, the task's loss, `loss` of all, then all `penalty` are
-    added, and gradients follow; where a method has a `perturbation`, those of another pass at the
-    weights that it gives. For each step of the optimizer, which may be of several batches:
-    `before_step`, the step, `after_step`. Among methods: fine-tuning, regularization,
-    augmentation, adversarial, and in each of these by name.
+    Order. Once a run: `prepare`, `further_rows`, `groups`, `callbacks`. Once an epoch:
+    `on_epoch`. For each batch: `on_batch` of all methods, the model, the task's loss, `loss` of
+    all, then all `penalty` are added, and gradients follow; where a method has a `perturbation`,
+    those of another pass at the weights that it gives. For each step of the optimizer, which may
+    be of several batches: `before_step`, the step, `after_step`. Among methods: fine-tuning,
+    regularization, augmentation, adversarial, and in each of these by name.
 
     Device and dtype. `prepare` sees the model on the CPU in 32 bits; batches are on the device that
     trains, so a method's own tensors and networks move there by `.to(batch["num"])` when they are
