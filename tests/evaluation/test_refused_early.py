@@ -17,6 +17,7 @@ REFUSED = [
         "dataset=wine evaluation=decision evaluation.decision.costs=[[0,1],[5,0]]",
         "costs: 2 rows, where 3 sides are decided for",
     ),
+    ("dataset=diabetes evaluation=calibration", "a task regression has no probabilities"),
     ("dataset=wine evaluation=zero_shot", "names: text cannot read class names"),
     ("dataset=wine evaluation=heat_maps", "a model of task multiclass makes no heat maps"),
     (
