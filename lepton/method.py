@@ -62,8 +62,8 @@ class Method:
     `draw` differs between processes, but not `draw.each`. Where weights are shared out (fsdp),
     methods with a `loss` or `penalty`, and those that say `needs_whole_weights`, are refused. This,
     `leaves_weights_unused`, `needs_start`, `perturbs_weights`, `averages_weights`,
-    `changes_inputs`, `adds_inputs` and `changes_waveforms` are read from source: literals in the
-    class body.
+    `acts_below_head`, `changes_inputs`, `adds_inputs` and `changes_waveforms` are read from source:
+    literals in the class body.
 
     Checkpoints. What it remembers from step to step belongs into the `state_dict` of one of its
     callbacks: only then does a killed run go on exactly. What `draw` gives needs no remembering.
@@ -84,6 +84,7 @@ class Method:
     # kinds of inputs that it changes, of which the model must read one; none: it says nothing
     changes_inputs: tuple[str, ...] = ()
     adds_inputs: tuple[str, ...] = ()  # that its `further_rows` can hold: a model reads no others
+    acts_below_head = False  # does nothing where a head alone is trained, on features
     changes_waveforms = False  # reads samples of sounds: no spectra may be kept in their place
     probes = False  # a strategy of fine-tuning that trains the head alone; it has `standardize`
 

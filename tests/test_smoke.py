@@ -191,12 +191,17 @@ def test_every_scheduler_goes_along(option, smoke):
     smoke(*TINY, f"scheduler={option}", "trainer=cpu", "trainer.max_epochs=2")
 
 
+RESNET = ("model=resnet", *NARROW["resnet"])
+
+
 @pytest.mark.parametrize("option", quick(OPTIONS["regularization"], "early_stopping", "ema", "l1"))
 def test_every_regularization_goes_along(option, smoke, tmp_path):
     words = ()
     if option == "l2sp":  # draws back to the weights of another run
         start = smoke(*TINY, "dataset.data_seed=3")
         words = ("finetune=full", f"init_from={tmp_path}/smoke/{start.run}")
+    elif option == "stochastic_depth":  # leaves out residual blocks
+        words = RESNET
     smoke(*TINY, *words, f"regularization={option}")
 
 
@@ -208,9 +213,8 @@ PAIRS = [*zip(TUNED, cycle(TASKS), strict=False)]
 
 @pytest.mark.parametrize(("option", "task"), quick_rows(PAIRS, *PAIRS[::6]))
 def test_every_strategy_goes_along(option, task, smoke, tmp_path):
-    model = ("model=resnet", *NARROW["resnet"])
-    source = smoke(*TINY, *model)
-    overrides = [*model, f"finetune={option}", f"init_from={tmp_path}/smoke/{source.run}"]
+    source = smoke(*TINY, *RESNET)
+    overrides = [*RESNET, f"finetune={option}", f"init_from={tmp_path}/smoke/{source.run}"]
     result = smoke(
         *TINY, *TASKS[task], "dataset.data_seed=3", *overrides, LORA.get(option, "seed=1")
     )
@@ -222,7 +226,7 @@ def test_every_strategy_goes_along(option, task, smoke, tmp_path):
 )
 def test_all_regularizations_go_together(option, others, smoke):
     names = sorted(set(OPTIONS["regularization"]) - {"none", "l2sp", *others})
-    overrides = [f"regularization=[{','.join(names)}]", "scheduler=cosine"]
+    overrides = [*RESNET, f"regularization=[{','.join(names)}]", "scheduler=cosine"]
     result = smoke(*TINY, *TASKS[option], *overrides)
     assert result.choices["regularization"] == "+".join(names)
 

@@ -1,4 +1,4 @@
-"""Checks that methods are given inputs that they can change, or can make further rows of."""
+"""Checks that methods are given inputs that they can change, or make further rows of; layers too."""
 
 from typing import Any
 
@@ -9,7 +9,8 @@ from lepton.config.method_nodes import method_nodes
 
 
 def input_change_problems(config: dict[str, Any]) -> list[str]:
-    """A line for every method whose kinds of inputs the model is not given, or only as features."""
+    """A line for every method whose kinds of inputs the model is not given, or only as features,
+    and for one that acts in layers which are not trained."""
     names, problems = {kind.name for kind in used_kinds(config)}, []
     held = describe_kinds(kinds_in_use(config))
     for path, node in method_nodes(config):
@@ -19,9 +20,9 @@ def input_change_problems(config: dict[str, Any]) -> list[str]:
         if added and names - {*added}:
             words = f"{label} adds rows of {_plurals(added)} alone"
             problems.append(f"{group}, dataset: {words}, and {dataset} holds {held}")
-        if not changed:
+        if not changed and not class_fact(node, "acts_below_head"):
             continue
-        if not names & {*changed}:
+        if changed and not names & {*changed}:
             words = f"{label} changes {_plurals(changed)}"
             problems.append(f"{group}, dataset: {words}, and {dataset} holds {held}")
         elif class_fact(config["finetune"] or {}, "probes"):

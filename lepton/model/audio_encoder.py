@@ -17,6 +17,7 @@ from lepton.model.encoder import (
     explain_transformers_errors,
     load_any,
 )
+from lepton.model.residual import encoder_branches
 from lepton.model.shared_encoder import shared_encoder
 from lepton.model.spectra import Batch, steps_mask
 from lepton.model.text_inputs import make_head, masked_mean
@@ -79,6 +80,9 @@ class AudioEncoder(nn.Module):
 
     def layers(self) -> list[str]:
         return [*(f"encoder.{name}" for name in encoder_layers(self.encoder)), "head"]
+
+    def residual_branches(self) -> list[list[str]]:
+        return encoder_branches(self, "encoder")
 
     def features(self, batch: Batch) -> Tensor:
         dtype = next(self.encoder.parameters()).dtype

@@ -68,6 +68,9 @@ class AudioTransformer(nn.Module):
         blocks[-1] += "+normalize"
         return ["patches+pitch", *blocks, "head"]
 
+    def residual_branches(self) -> list[list[str]]:
+        return [[f"blocks.{i}.dropout"] for i in range(len(self.blocks))]
+
     def features(self, batch: Batch) -> Tensor:
         return masked_mean(*self._patches(batch))
 

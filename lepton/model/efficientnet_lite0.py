@@ -53,6 +53,13 @@ class EfficientNetLite0(ImageNetwork):
         )
         self.pretrained = pretrained  # there is something to tune
 
+    def residual_branches(self) -> list[list[str]]:
+        return [
+            [f"encoder.blocks.{i}.layers"]
+            for i, block in enumerate(self.encoder.blocks)
+            if block.adds
+        ]
+
     def save_architecture(self, folder: Path) -> None:
         """Writes that there is nothing else to build the network of."""
         write_architecture(folder, "efficientnet_lite0")

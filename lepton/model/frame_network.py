@@ -13,6 +13,7 @@ from lepton.errors import ConfigError
 from lepton.model.frame_pooling import AttentionOfFrames, MeanOfFrames, TransformerOfFrames
 from lepton.model.layers import tunable
 from lepton.model.patch_features import as_map, layer_answers, require_layer
+from lepton.model.residual import branches_below
 from lepton.model.text_inputs import make_head
 from lepton.model.weights_file import save_part
 from lepton.spec import DataSpec
@@ -72,6 +73,9 @@ class FrameNetwork(nn.Module):
         joined = [name.replace("+", "+backbone.") for name in below]
         pool = [] if next(self.pool.parameters(), None) is None else ["pool"]
         return [*joined, *pool, "head"]
+
+    def residual_branches(self) -> list[list[str]]:
+        return branches_below(self, "backbone")
 
     def features(self, batch: dict[str, Tensor]) -> Tensor:
         video = batch["video"]

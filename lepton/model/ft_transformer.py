@@ -105,6 +105,11 @@ class FTTransformer(nn.Module):
         tokens = "+".join(with_parameters(self, names))
         return [tokens, *blocks, "backbone.output.linear"]
 
+    def residual_branches(self) -> list[list[str]]:
+        ends = ("attention_residual_dropout", "ffn_residual_dropout")
+        blocks = range(len(self.backbone.blocks))
+        return [[f"backbone.blocks.{i}.{end}" for end in ends] for i in blocks]
+
     def columns(self, spec: DataSpec) -> Columns:
         return {
             **embedding_columns("numbers", self.numbers, spec),

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from lepton.errors import ConfigError
 from lepton.model.encoder import encoder_layers, explain_transformers_errors
 from lepton.model.pixels import Pixels, Scaling
+from lepton.model.residual import encoder_branches
 from lepton.model.text_inputs import make_head
 from lepton.model.token_features import Tokens
 from lepton.spec import DataSpec
@@ -55,6 +56,9 @@ class ImageNetwork(nn.Module):
 
     def layers(self) -> list[str]:
         return [*(f"encoder.{name}" for name in encoder_layers(self.encoder)), "head"]
+
+    def residual_branches(self) -> list[list[str]]:
+        return encoder_branches(self, "encoder")
 
     def features(self, batch: dict[str, Tensor]) -> Tensor:
         return self.encode(_channels_last(self.pixels(batch["image"])))

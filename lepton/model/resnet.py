@@ -78,6 +78,9 @@ class ResNet(nn.Module):
         names = ["inputs", "backbone.input_projection", *blocks, "backbone.output.linear"]
         return with_parameters(self, names)
 
+    def residual_branches(self) -> list[list[str]]:
+        return [[f"backbone.blocks.{i}.dropout2"] for i in range(len(self.backbone.blocks))]
+
     def columns(self, spec: DataSpec) -> Columns:
         return {
             **embedding_columns("inputs.numbers", self.inputs.numbers, spec),

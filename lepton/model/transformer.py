@@ -17,6 +17,7 @@ from lepton.model.encoder import (
     load_encoder,
 )
 from lepton.model.pooling import AttentionPooling, first_token, last_token
+from lepton.model.residual import encoder_branches
 from lepton.model.shared_encoder import shared_encoder
 from lepton.model.text_inputs import Batch, make_head, masked_mean
 from lepton.model.token_features import Tokens
@@ -81,6 +82,9 @@ class Transformer(nn.Module):
     def layers(self) -> list[str]:
         pooling = ["attention"] if self.attention is not None else []
         return [*(f"encoder.{name}" for name in encoder_layers(self.encoder)), *pooling, "head"]
+
+    def residual_branches(self) -> list[list[str]]:
+        return encoder_branches(self, "encoder")
 
     def features(self, batch: Batch) -> Tensor:
         pool = self.attention if self.attention is not None else POOLINGS[self.pooling]

@@ -10,6 +10,7 @@ from torch import nn
 from lepton.dataset.data import Data
 from lepton.errors import Diverged
 from lepton.method import Method
+from lepton.training.dropout_masks import use_mask_stream
 from lepton.training.learner import build_learner
 from lepton.training.network import Network
 from lepton.training.signals import RECEIVED, Interrupted
@@ -39,6 +40,7 @@ class MethodTraining:
             self.prepared: Any = method.prepare(learner.model, data.spec)
         if isinstance(self.prepared, nn.Module):  # else the property on that says so
             learner.model = self.prepared
+            use_mask_stream(learner.model, learner.mask_stream)  # of layers that it put in
         learner.methods = [method]
         self.method, self.learner, self.data = method, learner, data
         self.before = {name: p.detach().clone() for name, p in learner.model.named_parameters()}

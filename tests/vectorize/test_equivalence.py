@@ -125,6 +125,14 @@ def test_regularization(gap, method):
 
 
 @pytest.mark.slow
+def test_residual_blocks_left_out_at_a_rate_of_each_member(gap):
+    model = ("model=resnet", *MODELS["resnet"], "model.blocks=3", "model.residual_dropout=0.1")
+    depth = ("regularization=stochastic_depth", "regularization.stochastic_depth.rate=0.2,0.6")
+    overrides = (*DATA, EXACT, *model, *depth, "optimizer.eps=1e-6", "trainer.max_epochs=3")
+    assert gap(*overrides, "seed=1,2") < 1e-9
+
+
+@pytest.mark.slow
 def test_all_regularization_at_once_with_a_schedule(gap):
     model = ("model=resnet", *MODELS["resnet"], "scheduler=one_cycle", "trainer.max_epochs=8")
     swept = ("regularization.ema.decay=0.3,0.6", "regularization.early_stopping.patience=1,2")
