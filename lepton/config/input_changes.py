@@ -1,4 +1,4 @@
-"""Checks that methods are given inputs that they can change, or make further rows of; layers too."""
+"""Checks that methods are given inputs, or layers, that they can change or make rows of."""
 
 from typing import Any
 
