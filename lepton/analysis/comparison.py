@@ -1,10 +1,12 @@
 """Compares options of a study: which value of some keys is better, and by how much."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from lepton.analysis.further_metrics import FurtherMetric, further_metrics
 from lepton.analysis.grouping import (
     REPETITION_KEYS,
     derived_columns,
@@ -51,6 +53,7 @@ class Comparison:
     dataset: str | None  # where the study has several
     runs_without_metric: int  # finished ones, left out
     select: str  # the validation metric that orders options, a column
+    further: list[FurtherMetric]
     caution: str | None  # where the scores that order options are of several metrics
 
     def options(self) -> list[tuple]:
@@ -93,9 +96,15 @@ def selection_metric(select: str, frame: pd.DataFrame) -> str:
 
 
 def compare(
-    frame: pd.DataFrame, keys: list[str], *, metric: str | None, baseline: str | None, select: str
+    frame: pd.DataFrame,
+    keys: list[str],
+    *,
+    metric: str | None,
+    baseline: str | None,
+    select: str,
+    further: Sequence[str] = (),
 ) -> list[Comparison]:
-    """A comparison for each data set of a study's table.
+    """A comparison for each data set of a study's table; `further`: columns told beside the metric.
 
     Raises: LeptonError when the baseline is none of the options, or no run has the metric.
     """
@@ -103,7 +112,7 @@ def compare(
     comparisons = []
     for dataset, runs in runs_by_dataset(frame):
         if (runs["status"] == "finished").any():
-            comparison = _compare(runs, keys, metric, baseline, select, dataset)
+            comparison = _compare(runs, keys, metric, baseline, select, dataset, further)
             if comparison is not None:
                 comparisons.append(comparison)
     if not comparisons:
@@ -126,6 +135,7 @@ def _compare(
     baseline: str | None,
     select: str,
     dataset: str | None,
+    further: Sequence[str],
 ) -> Comparison | None:
     """The comparison on one data set; None where its runs lack the metric or a key."""
     finished = runs[runs["status"] == "finished"].dropna(axis=1, how="all")
@@ -158,6 +168,7 @@ def _compare(
         dataset=dataset,
         runs_without_metric=len(finished) - len(scored),
         select=select,
+        further=further_metrics(scored, keys, further, base, picked_of),
         caution=score_caution(scored) if select == "score" else None,
     )
 

@@ -9,6 +9,7 @@ from lepton.analysis.comparison import (
     compare,
     selection_metric,
 )
+from lepton.analysis.further_metrics import SECONDS
 from lepton.analysis.grouping import chosen_groups, varying_settings, without_derived
 from lepton.analysis.table import metric_columns
 from lepton.errors import LeptonError
@@ -24,7 +25,7 @@ def compare_study(
     select: str,
 ) -> list[Comparison]:
     """The options of these keys, or of all that differ, compared on each data set by the first of
-    the metrics, or by each data set's own.
+    the metrics, or by each data set's own; the others are told beside it.
 
     Raises: LeptonError when no run has finished, or no setting differs between those that have;
         and as `compare`.
@@ -40,7 +41,26 @@ def compare_study(
     )
     if not keys:
         raise LeptonError(f"{study}: all finished runs have the same settings; nothing to compare")
-    (first_metric, *_) = metric_columns(metrics, finished) or [None]
-    metric = first_metric if metrics else None
+    metric, further = compared_metrics(metrics, finished)
     select = selection_metric(select, finished)
-    return compare(frame, keys, metric=metric, baseline=baseline, select=select)
+    return compare(frame, keys, metric=metric, baseline=baseline, select=select, further=further)
+
+
+def compared_metrics(
+    names: list[str] | None, finished: pd.DataFrame
+) -> tuple[str | None, list[str]]:
+    """The column that options are compared by, None for each data set's own; those told beside it.
+
+    Raises: LeptonError for a metric that no run has.
+    """
+    if names is None:
+        return None, []
+    if names[:1] == [SECONDS]:
+        raise LeptonError(
+            f"--metric {SECONDS}: stands behind a metric that options are compared by, as "
+            f"--metric auroc,{SECONDS}"
+        )
+    metric, *_ = metric_columns(names[:1], finished)
+    others = names[1:]
+    known = iter(metric_columns([name for name in others if name != SECONDS] or None, finished))
+    return metric, [SECONDS if name == SECONDS else next(known) for name in others]

@@ -204,4 +204,7 @@ def metric_columns(names: list[str] | None, frame: pd.DataFrame) -> list[str]:
         raise LeptonError("--metric: name a metric, as --metric=auroc")
     columns = [c for c in frame.columns if c.startswith("val/") or is_of_test(c)]
     full_names = [name if "/" in name else f"test/{name}" for name in names]
-    return _check_columns(full_names, frame[columns])
+    for name in full_names:
+        if name not in columns:
+            raise LeptonError(f"{name}: no finished run has it{did_you_mean(name, columns)}")
+    return full_names

@@ -2,7 +2,8 @@
 
   STUDY                 a study's folder, or its name in runs/
   --compare KEYS        the keys whose options are compared
-  --metric NAME         the metric that they are compared by
+  --metric NAMES        the metric that they are compared by, and what is told beside it: as
+                        auroc,test@calibration/ece,seconds
   --where CONDITION     the runs looked at: 'split_seed == 0 and model != linear'
   --baseline OPTION     the option that the others are compared with
   --select NAME         the validation metric that chooses (score)
@@ -75,7 +76,7 @@ def _request(
     return ReportRequest(
         options.studies,
         split_names(options.compare) or None,
-        options.metric,
+        split_names(options.metric) or None,
         options.baseline,
         options.select,
         shlex.join(["lepton", "report", *_without(arguments, "--figure", "--port")]),
@@ -101,7 +102,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("studies", nargs="+", metavar="STUDY")
     parser.add_argument("--compare", metavar="KEYS")
     parser.add_argument("--baseline", metavar="OPTION")
-    parser.add_argument("--metric", metavar="NAME")
+    parser.add_argument("--metric", metavar="NAMES")
     parser.add_argument("--select", metavar="NAME", default="score")
     parser.add_argument("--where", metavar="CONDITION")
     parser.add_argument("--out", metavar="FOLDER", type=Path)

@@ -2,7 +2,8 @@
 
   STUDY                 a study's folder, or its name in runs/
   --group-by KEYS       columns to group by; by default the settings that differ
-  --metric NAMES        metrics to show: auroc, val/log_loss
+  --metric NAMES        metrics to show: auroc, val/log_loss; a comparison is by the first, and
+                        tells what options do to the others, and to seconds, beside it
   --select NAME         the validation metric that rows are ordered by (score)
   --rows N              the most rows to print, or all (100)
   --compare KEYS        paired differences between the options of these keys
@@ -43,7 +44,7 @@ from lepton.report.blocks import Note, Text
 from lepton.report.blocks import Table as TableBlock
 from lepton.report.latex import latex_table
 from lepton.report.markdown import markdown_table
-from lepton.report.sections.comparison import comparison_table
+from lepton.report.sections.comparison import comparison_table, further_table
 from lepton.report.sections.ranking import ranking_section
 from lepton.storage.study import mixed_columns_as_text
 from lepton.storage.study_table import load
@@ -138,7 +139,8 @@ def _show_comparisons(options: argparse.Namespace) -> None:
 
 def _blocks(comparison: Comparison) -> list[TableBlock | Text]:
     dataset = [Text(f"{comparison.dataset}:")] if comparison.dataset else []
-    return [*dataset, comparison_table(comparison), *map(Text, conclusions(comparison))]
+    tables = [comparison_table(comparison), *further_table(comparison)]
+    return [*dataset, *tables, *map(Text, conclusions(comparison))]
 
 
 def _show_block(block: object, out: PlainConsole) -> None:

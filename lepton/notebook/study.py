@@ -115,13 +115,16 @@ class Study:
             out = given_path("folder", folder or default, f"folder={str(default)!r}")
             filtered, keys = self._runs(where), names_of("by", by)
             asked = _names(metric=metric, baseline=baseline, select=select)
-            flags = {"compare": ",".join(keys) if keys else None, **asked, "where": where}
+            metric = asked.pop("metric")
+            flags = {"compare": ",".join(keys) if keys else None, "metric": metric, **asked}
+            flags |= {"where": where}
             flags["select"] = None if asked["select"] == SCORE else asked["select"]
             words = [(f"--{name}", value) for name, value in flags.items() if value]
             command = shlex.join(["lepton", "report", str(self.folder), *chain(*words)])
             request = ReportRequest(
                 studies=[str(self.folder)],
                 keys=keys,
+                metrics=[metric] if metric else None,
                 **asked,
                 command=command,
                 filter_note=filtered.note,

@@ -21,7 +21,8 @@ from lepton.analysis.grouping import (
 )
 from lepton.analysis.score_metrics import directed
 from lepton.analysis.study import describe_counts
-from lepton.errors import LeptonError, did_you_mean
+from lepton.analysis.study_comparison import compared_metrics
+from lepton.errors import LeptonError
 from lepton.report.blocks import Report, Section
 from lepton.report.dataset_runs import split_by_dataset
 from lepton.report.sections.best_setting import best_setting_section
@@ -47,16 +48,11 @@ class ReportRequest:
 
     studies: list[str]
     keys: list[str] | None
-    metric: str | None
+    metrics: list[str] | None  # compared by the first, the others told beside it
     baseline: str | None
     select: str
     command: str
     filter_note: str | None = None  # which runs were left out
-
-    @property
-    def full_metric(self) -> str | None:
-        """The metric with its split; a bare name means the test split's."""
-        return f"test/{self.metric}" if self.metric and "/" not in self.metric else self.metric
 
 
 def assemble_report(frame: pd.DataFrame, request: ReportRequest) -> Report:
@@ -72,15 +68,18 @@ def assemble_report(frame: pd.DataFrame, request: ReportRequest) -> Report:
         sections = [runs_section("Runs", frame, [], [])]
         return Report(title, ["No run has finished."], facts, sections, request.command)
     select = selection_metric(request.select, finished)
-    metric = request.full_metric
-    if metric is not None and (metric not in finished or finished[metric].isna().all()):
-        raise LeptonError(f"{metric}: no finished run has it{did_you_mean(metric, finished)}")
+    metric, further = compared_metrics(request.metrics, finished)
     trained_runs, derived_runs = without_derived(finished), _derived_runs(finished)
     varied = varying_settings(trained_runs, chosen_groups(trained_runs))
     key_importance = importance(trained_runs, varied, select)
     keys = _compared_keys(request, finished, trained_runs, varied, key_importance)
-    comparisons = _comparisons(frame, keys, request, select)
-    datasets = split_by_dataset(trained_runs, comparisons, request.full_metric)
+    if not keys and request.baseline is not None:
+        raise LeptonError(
+            f"--baseline {request.baseline}: the runs have one setting; nothing to compare"
+        )
+    options = {"metric": metric, "baseline": request.baseline, "select": select}
+    comparisons = compare(frame, keys, **options, further=further) if keys else []
+    datasets = split_by_dataset(trained_runs, comparisons, metric)
     metrics = [*dict.fromkeys(dataset.metric for dataset in datasets)]
     sections = _comparison_sections(comparisons, finished)
     if not comparisons:
@@ -135,17 +134,6 @@ def _has_few_options(runs: pd.DataFrame, key: str) -> bool:
     count = len(runs[key].drop_duplicates())
     is_repeated = key in chosen_groups(runs) or 2 * count <= len(runs)
     return 2 <= count <= MAX_OPTIONS and is_repeated
-
-
-def _comparisons(
-    frame: pd.DataFrame, keys: list[str], request: ReportRequest, select: str
-) -> list[Comparison]:
-    metric, baseline = request.full_metric, request.baseline
-    if not keys and baseline is not None:
-        raise LeptonError(f"--baseline {baseline}: the runs have one setting; nothing to compare")
-    if not keys:
-        return []
-    return compare(frame, keys, metric=metric, baseline=baseline, select=select)
 
 
 def _comparison_sections(comparisons: list[Comparison], finished: pd.DataFrame) -> list[Section]:

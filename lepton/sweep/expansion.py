@@ -73,11 +73,17 @@ class Expansion:
         places = {key: f"{NODE}.zip" for keys in self.options.zipped for key in keys}
         places |= dict.fromkeys(self.options.when, f"{NODE}.when")
         places |= dict.fromkeys(self.options.together, f"{NODE}.together")
+        places |= dict.fromkeys(self.options.ablate, f"{NODE}.ablate")
         problems = [
             f"{place}: no values of {key} are given"
             f"{did_you_mean(key, self.values.keys() - {key.partition('.')[0]})}"
             for key, place in places.items()
             if key not in self.values
+        ]
+        problems += [
+            f"{NODE}.ablate: {key} has one value; list what it is without, then what is tried"
+            for key in self.options.ablate
+            if len(self.values.get(key, ())) == 1
         ]
         if problems:
             raise ConfigError(*problems)
@@ -90,6 +96,7 @@ class Expansion:
         factors = self._factors()
         self._check_size(math.prod(map(len, factors)))
         combinations = [list(itertools.chain(*parts)) for parts in itertools.product(*factors)]
+        combinations = [c for c in combinations if self._is_ablation(c)]
         for key in self.options.when:
             longer: list[Combination] = []
             for combination in combinations:
@@ -111,6 +118,13 @@ class Expansion:
                 factors.append(_paired({name: self.values[name] for name in keys}))
                 done |= {*keys}
         return factors
+
+    def _is_ablation(self, combination: Combination) -> bool:
+        """True where at most one of the keys that are ablated has another value than its first, or
+        all have their last."""
+        listed = [self.values[key] for key in self.options.ablate]
+        changed = sum(values[0] not in combination for values in listed)
+        return changed <= 1 or all(values[-1] in combination for values in listed)
 
     def _check_size(self, combinations: int) -> None:
         if combinations > MAX_GRID_RUNS:

@@ -40,6 +40,7 @@ class Grid:
         *,
         params: dict[str, str],
         zip: list[str] | list[list[str]],
+        ablate: list[str],
         when: dict[str, str] | None,
         exclude: str | list[str],
         draw: int | None,

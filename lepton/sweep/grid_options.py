@@ -16,8 +16,8 @@ EXISTS = "exists"  # in place of a condition: where the chosen option takes the 
 
 @dataclass(frozen=True)
 class GridOptions:
-    """An experiment's own sweep, pairings, conditions, what is drawn at random of a grid, how much
-    time it may use, and what is made of its runs.
+    """An experiment's own sweep, pairings, what is ablated, conditions, what is drawn at random of
+    a grid, how much time it may use, and what is made of its runs.
 
     A value None in `when` stands for "where the chosen option takes the key".
     Units: `budget` is seconds.
@@ -25,6 +25,7 @@ class GridOptions:
 
     params: Mapping[str, str] = field(default_factory=dict)
     zipped: tuple[tuple[str, ...], ...] = ()
+    ablate: tuple[str, ...] = ()
     when: Mapping[str, Condition | None] = field(default_factory=dict)
     exclude: tuple[Condition, ...] = ()
     draw: int | None = None
@@ -49,23 +50,30 @@ def read_grid_options(node: Mapping[str, Any]) -> GridOptions:
     if type(seed := node.get("draw_seed", 0)) is not int:
         problems.append(f"{NODE}.draw_seed: {seed!r} is not a whole number")
     zipped = _read_zip(node.get("zip") or [], problems)
+    ablate = _read_keys("ablate", node, "[regularization,augmentation]", problems)
+    together = _read_keys("together", node, "[dataset.fold]", problems)
     when = read_when(node.get("when") or {}, problems)
     exclude = read_conditions("exclude", node.get("exclude") or [], problems)
     problems += _training_problems(node)
-    twice = sorted({key for keys in zipped for key in keys} & when.keys())
-    problems += [f"{NODE}.zip: {key} stands in {NODE}.when too; leave it in one" for key in twice]
+    paired = {key for keys in zipped for key in keys}
+    for name, settled in (("zip", paired), ("ablate", {*ablate})):
+        problems += [
+            f"{NODE}.{name}: {key} stands in {NODE}.when too; leave it in one"
+            for key in sorted(settled & when.keys())
+        ]
     if problems:
         raise ConfigError(*problems)
     draws = {name: node.get(name) for name in ("draw", "draw_repeats")}
     return GridOptions(
         node.get("params") or {},
         zipped,
+        ablate,
         when,
         exclude,
         **draws,
         draw_seed=seed,
         budget=read_budget(node.get("budget")),
-        together=tuple(node.get("together") or ()),
+        together=together,
         impossible=node.get("impossible", REFUSE),
         then=node.get("then"),
     )
@@ -74,9 +82,6 @@ def read_grid_options(node: Mapping[str, Any]) -> GridOptions:
 def _training_problems(node: Mapping[str, Any]) -> list[str]:
     """A line for each mistake in what says which runs are trained, and what is made of them."""
     problems = []
-    together = node.get("together") or []
-    if not (isinstance(together, list) and all(isinstance(key, str) for key in together)):
-        problems.append(f"{NODE}.together: {together!r} is not a list of keys, as [dataset.fold]")
     impossible = node.get("impossible", REFUSE)
     if impossible not in IMPOSSIBLE:
         problems.append(f"{NODE}.impossible: {impossible!r} is neither {' nor '.join(IMPOSSIBLE)}")
@@ -87,6 +92,17 @@ def _training_problems(node: Mapping[str, Any]) -> list[str]:
     except ConfigError as e:
         problems += e.problems
     return problems
+
+
+def _read_keys(
+    name: str, node: Mapping[str, Any], example: str, problems: list[str]
+) -> tuple[str, ...]:
+    """The keys in a list; adds a line for what is none."""
+    keys = node.get(name) or []
+    if not (isinstance(keys, list) and all(isinstance(key, str) for key in keys)):
+        problems.append(f"{NODE}.{name}: {keys!r} is not a list of keys, as {example}")
+        return ()
+    return tuple(keys)
 
 
 def _read_zip(value: Any, problems: list[str]) -> tuple[tuple[str, ...], ...]:

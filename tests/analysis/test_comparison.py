@@ -33,8 +33,8 @@ def study(effect=0.02, seeds=5, models=("mlp", "linear"), noise=0.01, **more):
     return pd.DataFrame(rows)
 
 
-def compare_by(frame, *keys, metric=None, baseline=None, select="score"):
-    return compare(frame, [*keys], metric=metric, baseline=baseline, select=select)
+def compare_by(frame, *keys, metric=None, baseline=None, select="score", further=()):
+    return compare(frame, [*keys], metric=metric, baseline=baseline, select=select, further=further)
 
 
 def row(comparison, **option):
@@ -42,6 +42,29 @@ def row(comparison, **option):
     for key, value in option.items():
         table = table[table[key] == value]
     return table.iloc[0]
+
+
+def test_a_further_metric_is_told_as_scipy_tells_its_pairs_and_seconds_as_the_ratio_of_them():
+    frame = study(models=("none", "mlp"))
+    frame["seconds"] = np.where(frame["model"] == "mlp", 3.0, 2.0) * (1 + frame["seed"])
+    (comparison,) = compare_by(frame, "model", further=["test/log_loss", "seconds"])
+    losses, seconds = comparison.further
+    a, b = (frame.loc[frame["model"] == m, "test/log_loss"].to_numpy() for m in ("mlp", "none"))
+    interval = stats.ttest_rel(a, b).confidence_interval(0.95)
+    (mlp,) = losses.table[losses.table["model"] == "mlp"].itertuples()
+    assert (mlp.mean, mlp.difference, mlp.pairs) == pytest.approx((a.mean(), (a - b).mean(), 5))
+    assert (mlp.low, mlp.high) == pytest.approx((interval.low, interval.high))
+    (mlp,) = seconds.table[seconds.table["model"] == "mlp"].itertuples()
+    assert (mlp.mean, mlp.difference, mlp.low, mlp.high) == pytest.approx((9, 1.5, 1.5, 1.5))
+
+
+def test_seconds_of_runs_alone_and_in_a_stack_are_not_compared():
+    frame = study(models=("none", "mlp"), seconds=1.0)
+    frame["trained"] = np.where(frame["model"] == "mlp", "stack of 5", "alone")
+    (comparison,) = compare_by(frame, "model", further=["seconds"])
+    (seconds,) = comparison.further
+    assert seconds.table["difference"].isna().all()
+    assert (seconds.table["mean"] == 1).all()
 
 
 def test_an_options_row_holds_what_scipy_says_of_its_runs_and_of_their_pairs():

@@ -121,10 +121,10 @@ def test_many_runs_without_a_result_are_counted_and_some_are_named(capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--metric", "aurok"), "test/aurok: no such column; did you mean 'test/auroc'?"),
+        (("--metric", "aurok"), "test/aurok: no finished run has it; did you mean 'test/auroc'?"),
         (
             ("--metric", "test/acuracy"),
-            "test/acuracy: no such column; did you mean 'test/accuracy'?",
+            "test/acuracy: no finished run has it; did you mean 'test/accuracy'?",
         ),
         (("--group-by", "modle"), "modle: no such column; did you mean 'model'?"),
         (("--metric", ""), "--metric: name a metric"),

@@ -176,7 +176,7 @@ def test_the_ensemble_is_the_command_s(lepton, here, study, fingerprint):
         ),
         (
             lambda s: s.compare("model", metric="aurok"),
-            "test/aurok: no such column; did you mean 'test/auroc'?",
+            "test/aurok: no finished run has it; did you mean 'test/auroc'?",
         ),
         (
             lambda s: s.compare("optimizer"),

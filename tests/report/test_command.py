@@ -123,6 +123,20 @@ def test_the_table_has_the_numbers_of_the_study(report, study):
         assert f"{values.mean():.4f}" in page
 
 
+def test_what_else_options_do_stands_beside_the_comparison(report, study):
+    *_, out = report("--compare", "model", "--metric", "auroc,log_loss,seconds")
+    table = pd.read_csv(out / "further.csv", index_col="model")
+    runs = load(study).dropna(subset="test/log_loss")
+    means = runs.groupby("model")["test/log_loss"].mean()
+    (rival,) = (name for name in means.index if table["times baseline's"][name] != "baseline")
+    (base,) = {*means.index} - {rival}
+    gap = float(table["test log_loss minus baseline"][rival])
+    assert gap == pytest.approx(means[rival] - means[base], abs=1e-4)
+    seconds = runs.pivot(index="seed", columns="model", values="seconds")
+    ratio = np.exp(np.log(seconds[rival] / seconds[base]).mean())
+    assert float(table["times baseline's"][rival]) == pytest.approx(ratio, rel=1e-3)
+
+
 def test_failed_missing_and_damaged_runs_are_named_and_counted(report):
     page, _, out = report()
     assert "9 runs: 6 finished, 1 failed, 1 unreadable, 1 missing" in page
@@ -301,6 +315,7 @@ def test_inputs_are_not_shown_where_the_data_are_not_those_of_the_run(report, st
             (["--select", "test/auroc"], "use val/auroc"),
             (["--baseline", "x"], "--baseline x: no such option of model"),
             (["--metric", "rmse"], "test/rmse: no finished run has it"),
+            (["--metric", "seconds"], "--metric seconds: stands behind a metric"),
             (["--figure", "x"], "--figure x: no such figure (figures: forest, distribution, "),
             (["--figure", ""], "--figure : no such figure (figures: forest, distribution, "),
             (
@@ -317,7 +332,7 @@ def test_inputs_are_not_shown_where_the_data_are_not_those_of_the_run(report, st
             (["--watch", "--port", "65536"], "--port 65536: "),
             (["--fast"], "report: unrecognized arguments: --fast; usage: lepton report STUDY"),
         ],
-        *(0, 1, 2, 3, 4, 5, 9, 10, 11, 12, 13),
+        *(0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 14),
     ),
 )
 def test_a_mistake_is_a_line_and_writes_nothing(study, here, arguments, message):

@@ -112,6 +112,28 @@ def test_several_pairings_are_crossed_and_one_value_goes_with_all(here):
     assert found == {(*a, 7, f) for a, f in itertools.product(pairs, FOLDS)}
 
 
+def test_what_is_ablated_is_changed_alone_and_all_of_it_at_once(here):
+    found, _ = points("hydra.sweeper.ablate=[model,optimizer.lr,dataset.fold]")
+    first = (MODELS[0], RATES[0], FOLDS[0])
+    settings = {
+        (m, lr, f)
+        for m, lr, f in itertools.product(MODELS, RATES, FOLDS)
+        if (m, lr, f) == (MODELS[-1], RATES[-1], FOLDS[-1])
+        or sum(a != b for a, b in zip((m, lr, f), first, strict=True)) < 2
+    }
+    assert len(settings) == 5
+    assert found == {(m, lr, seed, f) for (m, lr, f) in settings for seed in SEEDS}
+
+
+def test_of_several_values_of_what_is_ablated_each_is_tried_alone_and_the_last_with_the_others(
+    here,
+):
+    grid = ("dataset=wine", "model=linear", "optimizer.lr=0.1,0.01,0.001", "seed=1,2,3")
+    plan = plan_runs([*grid, "hydra.sweeper.ablate=[optimizer.lr,seed]"], sweep=True)
+    pairs = [(job.config["optimizer"]["lr"], job.config["seed"]) for job in plan.jobs]
+    assert pairs == [(0.1, 1), (0.1, 2), (0.1, 3), (0.01, 1), (0.001, 1), (0.001, 3)]
+
+
 def test_a_key_with_a_condition_multiplies_only_the_runs_that_meet_it(here):
     grid = ("dataset=wine", "model=linear,mlp,mlp_small", "seed=0,1", "model.dropout=0.1,0.2")
     when = "hydra.sweeper.when={model.dropout:'model == mlp and seed > 0'}"
@@ -193,6 +215,10 @@ MISTAKES = {
     "zip=[seed,seed]": "zip: seed stands there twice",
     "zip=[sed,model]": "zip: no values of sed are given; did you mean 'seed'?",
     "zip=[seed,model]": "zip: pairs need as many values of each key; seed has 3, model has 2",
+    "ablate=model": "ablate: 'model' is not a list of keys, as [regularization,augmentation]",
+    "ablate=[modle]": "ablate: no values of modle are given; did you mean 'model'?",
+    "ablate=[dataset]": "ablate: dataset has one value; list what it is without, then what is "
+    "tried",
     "draw=0": "draw: 0 is neither null nor a whole number from 1",
     "draw_repeats=1.5": "draw_repeats: 1.5 is neither null nor a whole number from 1",
     "draw_seed=x": "draw_seed: 'x' is not a whole number",

@@ -5,6 +5,7 @@ import pandas as pd
 
 from lepton.analysis.comparison import Comparison, setting_text
 from lepton.analysis.conclusions import conclusions
+from lepton.analysis.further_metrics import SECONDS
 from lepton.analysis.grouping import rows_by_key
 from lepton.analysis.score_metrics import selection_name
 from lepton.report.blocks import Block, Figure, Note, Section, Table, Text
@@ -26,7 +27,7 @@ def comparison_section(
 ) -> Section:
     """The section on one data set's comparison; `finished` holds the runs compared."""
     blocks: list[Block] = [Text(sentence) for sentence in conclusions(comparison)]
-    blocks.append(comparison_table(comparison))
+    blocks += [comparison_table(comparison), *further_table(comparison)]
     if comparison.runs_without_metric:
         count = comparison.runs_without_metric
         runs = f"{count} finished run{'s' if count > 1 else ''}"
@@ -67,6 +68,40 @@ def comparison_table(comparison: Comparison) -> Table:
         [[row[i] for i in shown_columns] for row in rows],
         len(comparison.keys),
     )
+
+
+def further_table(comparison: Comparison) -> list[Table]:
+    """What the options do to further metrics; none where none was asked for."""
+    if not comparison.further:
+        return []
+    header, cells = [*comparison.keys], [[*map(setting_text, o)] for o in comparison.options()]
+    for further in comparison.further:
+        is_time = further.metric == SECONDS
+        name = further.metric.replace("/", " ")
+        sign, gap = ("", "times baseline's") if is_time else ("+", f"{name} minus baseline")
+        header += [name, gap, f"95 % of {name}"]
+        ordered = comparison.table[comparison.keys]
+        rows = ordered.merge(further.table, on=comparison.keys, how="left")
+        for option, row, (_, values) in zip(
+            comparison.options(), cells, rows.iterrows(), strict=True
+        ):
+            is_baseline = option == comparison.baseline
+            row.append(format_number(values["mean"]))
+            row += ["baseline", ""] if is_baseline else _further_cells(values, sign)
+    caption = (
+        "Beside the metric compared, in the same order. Differences are paired as above; each "
+        "interval is of one difference alone, uncorrected for how many are looked at. Of seconds "
+        "of training the ratio is told, where both were trained alone, or both in stacks."
+    )
+    title = f"further{name_suffix(comparison.dataset)}"
+    return [Table(title, caption, header, cells, len(comparison.keys))]
+
+
+def _further_cells(row: pd.Series, sign: str) -> list[str]:
+    return [
+        format_number(row["difference"], sign),
+        format_interval(row["low"], row["high"], sign, units=row["pairs"]),
+    ]
 
 
 def forest_plot(comparison: Comparison) -> list[Figure]:
