@@ -4,7 +4,7 @@ A change has the tensors that are attacked, each in its unit, so that epsilon me
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -12,10 +12,12 @@ from torch.func import grad
 
 from lepton.attack.norms import Norm
 from lepton.attack.rows import Change, each
+from lepton.dataset.load.batch_cutter import take
 from lepton.method import Batch
 from lepton.randomness.draw import Draw
 
 RowLosses = Callable[[Batch], Tensor]  # of a batch, a number a row, which an attack raises
+Judge = Callable[[Batch], tuple[Tensor, Tensor]]  # what is raised of each row, and which are broken
 Snap = Callable[[str, Tensor, Tensor], Tensor]  # of a tensor's name, its values and the clean ones
 
 
@@ -35,7 +37,7 @@ class Neighbourhood:
     rise: Change
     epsilon: Tensor | float
     norm: Norm
-    snap: Snap | None = field(default=None)
+    snap: Snap | None = None
 
     def moved(self, change: Change) -> Batch:
         """The batch with changed rows; the gradient passes limits and `snap` as if without them."""
@@ -78,6 +80,24 @@ class Neighbourhood:
         """How the loss of each row grows with its own change; weights get no gradient of it."""
         with torch.no_grad():
             return grad(lambda delta: losses(self.moved(delta)).sum())(change)
+
+    def judged_gradient(self, judge: Judge, change: Change) -> tuple[Change, Tensor, Tensor]:
+        """The gradient of what is judged, and both that the judge says of each row."""
+
+        def raised(delta: Change) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+            losses, is_broken = judge(self.moved(delta))
+            return losses.sum(), (losses, is_broken)
+
+        with torch.no_grad():
+            gradient, (losses, is_broken) = grad(raised, has_aux=True)(change)
+        return gradient, losses, is_broken
+
+    def at(self, index: Tensor) -> "Neighbourhood":
+        """The neighbourhood of some of the rows. Shapes: index (b,)."""
+        parts = (self.clean, self.fall, self.rise)
+        clean, fall, rise = (each(lambda values: values[index], part) for part in parts)
+        batch = {name: take(values, index) for name, values in self.batch.items()}
+        return replace(self, batch=batch, clean=clean, fall=fall, rise=rise)
 
     def _moved(self, name: str, delta: Tensor) -> Tensor:
         clean, unit = self.clean[name], self.unit[name]
