@@ -34,6 +34,7 @@ class EvaluatedModel:
     read_predictions: Callable[[], SplitPredictions]
     read_validation: Callable[[], SplitPredictions]
     read_inputs: Callable[[np.ndarray], SampleInputs]  # of rows by their ids
+    read_validation_inputs: Callable[[np.ndarray], SampleInputs]
     read_learner: Callable[[], Learner] | None  # None: it predicts through other runs
     read_rows: Callable[[], Rows]
     read_kinds: Callable[[], Sequence[InputKind]] = tuple
@@ -64,6 +65,14 @@ class EvaluatedModel:
         Raises: LeptonError when the data are not there, or have changed.
         """
         return self.read_inputs(self.predictions.ids.numpy())
+
+    @cached_property
+    def validation_inputs(self) -> SampleInputs:
+        """The same of the validation split, in the order of `validation`.
+
+        Raises: as `inputs`.
+        """
+        return self.read_validation_inputs(self.validation.ids.numpy())
 
     @cached_property
     def learner(self) -> Learner:

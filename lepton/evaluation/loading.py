@@ -40,6 +40,7 @@ def load_evaluated_run(folder: Path) -> EvaluatedModel:
         read_predictions=partial(_stored_predictions, folder, EVALUATED_SPLIT),
         read_validation=partial(_stored_predictions, folder, CHOOSING_SPLIT),
         read_inputs=partial(read_sample_inputs, folder),
+        read_validation_inputs=partial(read_sample_inputs, folder),
         read_learner=partial(_learner, folder) if _has_own_model(folder) else None,
         read_rows=partial(_test_rows, folder),
         read_kinds=partial(_kinds, folder, spec),

@@ -18,6 +18,18 @@ REFUSED = [
         "costs: 2 rows, where 3 sides are decided for",
     ),
     ("dataset=diabetes evaluation=calibration", "a task regression has no probabilities"),
+    (
+        "dataset=synthetic dataset.labels=3 evaluation=conformal",
+        "a task multilabel has no sets or intervals; binary, multiclass, regression have",
+    ),
+    (
+        "dataset=wine evaluation=conformal evaluation.conformal.alpha=1",
+        "evaluation.conformal.alpha: 1 is not float, between 0 and 1",
+    ),
+    (
+        "dataset=wine evaluation=conformal evaluation.conformal.column=hue2",
+        "column: the data have no column 'hue2'; did you mean 'hue'?",
+    ),
     ("dataset=wine evaluation=zero_shot", "names: text cannot read class names"),
     ("dataset=wine evaluation=heat_maps", "a model of task multiclass makes no heat maps"),
     (
