@@ -112,6 +112,7 @@ GROUPS = {  # methods in the order in which they are prepared
     ),
     "augmentation": Group(
         targets=("lepton.augmentation.",),
+        parts={"generator": ("lepton.generator.",)},
         several=True,
         is_method=True,
         networks_only=True,
@@ -157,6 +158,7 @@ GROUPS = {  # methods in the order in which they are prepared
         needed=True,
         command="ensemble",
     ),
+    "generator": Group(targets=("lepton.generator.",), needed=True, command="synthesize"),
 }
 YOUNGER_KEYS: dict[str, dict[str, Any]] = {
     # What runs older than a key had, whatever YAML says now: by group, or by class for this class
@@ -261,13 +263,6 @@ def owners_of(name: str) -> list[str]:
 def group_of(name: str) -> str:
     """The group that a name in YOUNGER_KEYS or REVISIONS is about: itself, or that of a class."""
     return name if name in GROUPS else next(iter(owners_of(name)), name)
-
-
-def inner_group(path: str) -> str | None:
-    """The group of the option at a path like model.encoders.text, inside of another; else None."""
-    group, *rest = path.split(".")
-    is_inside = group in GROUPS and len(rest) == 2 and rest[0] in GROUPS[group].inner
-    return group if is_inside else None
 
 
 def is_own_node(name: str, node: Any) -> bool:

@@ -23,6 +23,7 @@ several options as `GROUP.OPTION.KEY=VALUE`. `_target_` is what is made of the k
 """
 OTHER_GROUPS = {  # beside those of a training, whose purposes stand in conf/train.yaml
     "ensemble": "`lepton ensemble method=OPTION`; keys as `method.KEY=VALUE`",
+    "generator": "of `lepton synthesize`, and of `augmentation.generated.generator=OPTION`",
     "hydra/launcher": "where the runs of a sweep train",
     "hydra/sweeper": "which runs a sweep has",
     "hydra/sweeper/sampler": "algorithms that propose the trials of a search",

@@ -35,7 +35,7 @@ LAYERS = (  # top to bottom: a module may import from its own package and from r
     ("attack",),
     ("dataset", "regularization", "augmentation"),
     ("video",),
-    ("preprocessing", "tokenizer", "image", "model", "scheduler"),
+    ("preprocessing", "tokenizer", "image", "model", "scheduler", "generator"),
     ("audio",),
     ("task", "method"),
     ("config", "evaluate", "loss"),

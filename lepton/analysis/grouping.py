@@ -11,7 +11,8 @@ import pandas as pd
 
 from lepton.config.data_identity import IDENTITY_KEY, tells_data
 from lepton.config.identity import COSMETIC_DATASET_KEYS
-from lepton.groups import COSMETIC_GROUPS, GROUPS, TRAINING_GROUPS, inner_group
+from lepton.config.inner_options import inner_group
+from lepton.groups import COSMETIC_GROUPS, GROUPS, TRAINING_GROUPS
 from lepton.metric.ranges import metric_range
 from lepton.stats.bayes import correlated_t_test
 from lepton.stats.pairs import PairedScores, holm, mean_interval, paired_scores

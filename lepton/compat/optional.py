@@ -16,11 +16,13 @@ EXTRAS = {  # package: the extra of lepton's that installs it
     "soxr": "resample",
     "captum": "explain",
     "av": "video",
+    "imblearn": "generator",
     **dict.fromkeys(("catboost", "lightgbm", "xgboost"), "boosting"),
     **dict.fromkeys(("mlflow", "wandb", "tensorboard"), "track"),
 }
 PROPER_NAMES = {
     **{"optuna": "Optuna", "ray": "Ray", "PIL": "Pillow", "av": "PyAV"},
+    **{"imblearn": "imbalanced-learn"},
     **{"mlflow": "MLflow", "wandb": "Weights & Biases", "tensorboard": "TensorBoard"},
 }
 

@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lepton.config.inner_options import inner_group
 from lepton.config.override_reader import chosen_options, option_problems, text_of
 from lepton.config.words import NO_OPTION, NULL
 from lepton.errors import did_you_mean
-from lepton.groups import GROUPS, inner_group
+from lepton.groups import GROUPS
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
@@ -40,17 +41,17 @@ def placed_choice(override: "Override", options: Mapping[str, Path]) -> str:
 
 def misplaced_choice(error: str) -> str | None:
     """The line for a choice at a place that the options of a config lack, of what Hydra says."""
-    match = re.match(r"(?:In '(.*)': )?Could not override '(\w+)@(\2\.\w+\.\w+)'", error)
-    if match is None:
+    match = re.match(r"(?:In '(.*)': )?Could not override '(\w+)@(\w+\.\w+\.\w+)'", error)
+    if match is None or inner_group(match[3]) != match[2]:
         return None
     file, group, path = match.groups()
-    where = f"{file}: {path}" if file else path
+    where, holder = f"{file}: {path}" if file else path, path.partition(".")[0]
     suggested = error[match.end() :].partition("\nTo append")[0]
     places = [place for place in re.findall(rf"{group}@([\w.]+)", suggested) if inner_group(place)]
     if not places:
-        return f"{where}: the chosen option of {group} holds no others"
+        return f"{where}: the chosen option of {holder} holds no others"
     hint = did_you_mean(path, places)
-    return f"{where}: the chosen option of {group} has no such place{hint} ({', '.join(places)})"
+    return f"{where}: the chosen option of {holder} has no such place{hint} ({', '.join(places)})"
 
 
 def _names(override: "Override", options: Sequence[str] | Mapping[str, Path]) -> list[Any]:
@@ -91,7 +92,10 @@ def _inner_places(cfg: "DictConfig") -> Iterator[tuple[str, Any, str, str]]:
     from omegaconf import OmegaConf
 
     for group, row in GROUPS.items():
-        for key in row.inner:
-            options: Any = (cfg.get(group) or {}).get(key)
+        holders = [*row.inner, *(cfg.get(group) or {} if row.several and row.parts else ())]
+        for holder in holders:
+            options: Any = (cfg.get(group) or {}).get(holder)
             for name in [*options] if OmegaConf.is_dict(options) else ():
-                yield group, options, f"{group}.{key}.{name}", name
+                path = f"{group}.{holder}.{name}"
+                if (inner := inner_group(path)) is not None:
+                    yield inner, options, path, name

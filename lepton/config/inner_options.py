@@ -13,6 +13,20 @@ from lepton.groups import GROUPS
 Node = dict[str, Any]
 
 
+def inner_group(path: str) -> str | None:
+    """The group of the option at a path inside of another; None of any other path.
+
+    As at model.encoders.text, or at augmentation.NAME.generator, a part that is a group's option.
+    """
+    group, *rest = path.split(".")
+    if group not in GROUPS or len(rest) != 2:
+        return None
+    if rest[0] in GROUPS[group].inner:
+        return group
+    row = GROUPS[group]
+    return rest[1] if row.several and rest[1] in row.parts and rest[1] in GROUPS else None
+
+
 def inner_keys(node: Any) -> tuple[str, ...]:
     """The keys of an option's node under which further options stand."""
     if not isinstance(node, dict) or "_target_" not in node:

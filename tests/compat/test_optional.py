@@ -14,6 +14,7 @@ from lepton.errors import LeptonError
 ROOT = Path(__file__).parents[2]
 PACKAGES = {  # where it is not the module's name
     **{"PIL": "pillow", "mlflow": "mlflow-skinny", "xgboost": "xgboost-cpu"},
+    "imblearn": "imbalanced-learn",
 }
 
 

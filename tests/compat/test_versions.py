@@ -56,6 +56,7 @@ TRIALS = (
     Trial("scikit-learn", "sklearn", (SWEEP,), 4),
     Trial("optuna", "optuna", (SEARCH,), 2),
     Trial("transformers", "transformers", dependencies=True),
+    Trial("imbalanced-learn", "imblearn"),
 )
 
 
