@@ -62,8 +62,8 @@ class Method:
     `draw` differs between processes, but not `draw.each`. Where weights are shared out (fsdp),
     methods with a `loss` or `penalty`, and those that say `needs_whole_weights`, are refused. This,
     `leaves_weights_unused`, `needs_start`, `perturbs_weights`, `averages_weights`,
-    `acts_below_head`, `changes_inputs`, `adds_inputs` and `changes_waveforms` are read from source:
-    literals in the class body.
+    `acts_below_head`, `mixes_rows`, `run_keys`, `changes_inputs`, `adds_inputs` and
+    `changes_waveforms` are read from source: literals in the class body.
 
     Checkpoints. What it remembers from step to step belongs into the `state_dict` of one of its
     callbacks: only then does a killed run go on exactly. What `draw` gives needs no remembering.
@@ -86,6 +86,10 @@ class Method:
     adds_inputs: tuple[str, ...] = ()  # that its `further_rows` can hold: a model reads no others
     acts_below_head = False  # does nothing where a head alone is trained, on features
     changes_waveforms = False  # reads samples of sounds: no spectra may be kept in their place
+    mixes_rows = False  # a row of a batch becomes one of several
+    run_keys: tuple[
+        str, ...
+    ] = ()  # of its keys, that name finished runs, which `told` is called of
     probes = False  # a strategy of fine-tuning that trains the head alone; it has `standardize`
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
@@ -104,6 +108,12 @@ class Method:
         Shapes: those of `train` but for the number of rows; on the CPU, the target as it is read.
         """
         return {}
+
+    def told(self, key: str, ids: Tensor, predictions: Tensor) -> None:
+        """Is called before the training, for each of `run_keys`, with what that run predicts.
+
+        Shapes: ids (rows,), of all rows of train at least; predictions (rows,) or (rows, outputs).
+        """
 
     def groups(self, model: nn.Module, groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """The optimizer's parameter groups; `lr_scale` of one multiplies its learning rate."""

@@ -14,6 +14,7 @@ from lepton.dataset.data import Data
 from lepton.dataset.describe.opening import opening_lines
 from lepton.errors import Diverged, Finished, Pruned
 from lepton.evaluation.adding import add_evaluations, refuse_evaluations_of, refuse_evaluators
+from lepton.evaluation.told_runs import tell_named_runs
 from lepton.metric.direction import directions_to_store
 from lepton.storage.finished_run import write_outcome, write_settings
 from lepton.storage.namesakes import as_it_lies
@@ -125,6 +126,7 @@ def _train(
     save_data_description(data, folder)
     learner = build_learner(config, data.spec)
     refuse_evaluations_of(config, learner.task, data)
+    tell_named_runs(config, learner, data)
     constant = constant_metrics(data, learner.task)  # first: a metric that fails, fails before
     rehearse_end(config, learner, data, folder)
     fitted_data = learner.fit(data, folder, watch)

@@ -2,6 +2,7 @@
 
 import re
 from functools import cache
+from pathlib import Path
 
 import pytest
 import yaml
@@ -29,7 +30,7 @@ COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new optio
     "model": 37,
     "optimizer": 9,
     "scheduler": 10,
-    "regularization": 16,
+    "regularization": 17,
     "finetune": 14,
     "trainer": 9,
     "logger": 5,
@@ -47,17 +48,19 @@ OF_IMAGES = (
     *("cnn_small", "image_resnet", "vit", "vit_small", "convnext", "mobilenet"),
     *("efficientnet_lite0", "mobilenet_v2"),
 )
-OUT_OF_ANOTHERS_WAY = ["asam", "l2sp", "swa"]  # of another, or of training from scratch
+OUT_OF_ANOTHERS_WAY = ["asam", "distill", "l2sp", "swa"]  # of another, or of training from scratch
 PICTURES_CHANGED = (
     *("affine", "color_jitter", "crop", "cutmix", "random_erasing", "trivial_augment"),
 )
 TEXTS_CHANGED = ("token_dropout", "token_mask", "random_swap", "random_delete")
 SOUNDS_CHANGED = ("time_shift", "gain", "noise", "speed", "spec_augment")
+FINISHED = Path(__file__).parent / "fixtures/runs_0_1/runs/table/csv-linear-s0-6dd4d6fd21"
 INSPECTED = ["dataset=digits", "task=anomaly", "task.normal=3"]
 PAIRS = ["dataset=multimodal", "dataset.path={file}", "dataset.target=null", "dataset.absent=drop"]
 PAIRS = [*PAIRS, "dataset.use=[image,text]", "task=contrastive", "model=two_towers"]
 NEEDED = {  # overrides that an option cannot do without
     "regularization=l2sp": ["finetune=full"],
+    "regularization=distill": [f"regularization.distill.teacher={FINISHED}"],
     "loss=asymmetric": ["dataset=breast_cancer"],
     "dataset=csv": ["dataset.path={file}", "dataset.target=y"],
     "dataset=parquet": ["dataset.path={file}", "dataset.target=y"],

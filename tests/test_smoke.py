@@ -202,6 +202,9 @@ def test_every_regularization_goes_along(option, smoke, tmp_path):
         words = ("finetune=full", f"init_from={tmp_path}/smoke/{start.run}")
     elif option == "stochastic_depth":  # leaves out residual blocks
         words = RESNET
+    elif option == "distill":  # learns from another run
+        teacher = smoke(*TINY, "model=linear", "regularization=none")
+        words = (f"regularization.distill.teacher={tmp_path}/smoke/{teacher.run}",)
     smoke(*TINY, *words, f"regularization={option}")
 
 
@@ -225,7 +228,7 @@ def test_every_strategy_goes_along(option, task, smoke, tmp_path):
     ("option", "others"), [("multiclass", {"asam", "swa"}), ("multilabel", {"sam", "ema"})]
 )
 def test_all_regularizations_go_together(option, others, smoke):
-    names = sorted(set(OPTIONS["regularization"]) - {"none", "l2sp", *others})
+    names = sorted(set(OPTIONS["regularization"]) - {"none", "distill", "l2sp", *others})
     overrides = [*RESNET, f"regularization=[{','.join(names)}]", "scheduler=cosine"]
     result = smoke(*TINY, *TASKS[option], *overrides)
     assert result.choices["regularization"] == "+".join(names)

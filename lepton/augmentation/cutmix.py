@@ -22,6 +22,7 @@ class CutMix(InputAugmentation):
 
     replayable = True
     stackable = ("alpha", "probability")
+    mixes_rows = True
     changes_inputs = ("image", "video")
 
     def __init__(self, *, alpha: Above0, probability: From0To1):

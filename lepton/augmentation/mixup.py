@@ -26,6 +26,7 @@ class Mixup(InputAugmentation):
 
     replayable = True
     stackable = ("alpha",)
+    mixes_rows = True
     changes_inputs = ("table", "image", "video", "audio")
     changes_waveforms = True
 

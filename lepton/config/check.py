@@ -22,6 +22,7 @@ from lepton.config.input_kinds import (
 )
 from lepton.config.lineage import class_names
 from lepton.config.model_kind import model_kind
+from lepton.config.named_runs import named_run_problems, with_runs_of_studies
 from lepton.config.names_as_text import with_names_as_text
 from lepton.config.node_checks import key_problems, resolved_config, target_problems, typed_keys
 from lepton.config.option_keys import place_of_key
@@ -65,10 +66,10 @@ def check_values(
     config = {key: value for key, value in config.items() if key not in RETIRED_ROOT_KEYS}
     problems = _structure_problems(config, memory)
     if files and not problems:
-        config = _with_start(config, memory)
+        config = with_runs_of_studies(_with_start(config, memory), memory)
     if not problems:
         problems = constraint_problems(config, model_kind=model_kind(config))
-        problems += missing_files(config) if files else []
+        problems += [*missing_files(config), *named_run_problems(config)] if files else []
     if problems:
         raise ConfigError(*dict.fromkeys(problems))
     unheeded = model_kind(config).unheeded

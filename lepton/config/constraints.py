@@ -21,6 +21,7 @@ from lepton.config.input_kinds import (
 )
 from lepton.config.method_nodes import method_nodes
 from lepton.config.model_kind import NETWORK, ModelKind, module_problems
+from lepton.config.named_runs import mixed_row_problems
 from lepton.config.number_bounds import senseless_numbers, unstorable_numbers
 from lepton.config.row_weights import row_weight_problems
 from lepton.config.signature import TargetError, class_constant, takes_key
@@ -117,6 +118,7 @@ def _method_problems(config: dict[str, Any]) -> list[str]:
         for path, node in method_nodes(config)
         if class_fact(node, "needs_start") and not config["finetune"]
     ]
+    problems += mixed_row_problems(config)
     return problems + [
         f"{', '.join(paths)}: each {does}; choose one of them"
         for paths, does in (

@@ -15,6 +15,7 @@ from lepton.config.data_identity import (
 )
 from lepton.config.input_kinds import without_idle_encoders
 from lepton.config.model_kind import fits_itself
+from lepton.config.named_runs import with_run_contents
 from lepton.config.younger_keys import without_younger_keys
 from lepton.errors import ConfigError
 from lepton.groups import COSMETIC_GROUPS, HEEDED_WITH
@@ -55,7 +56,7 @@ def canonical_config(config: dict[str, Any]) -> dict[str, Any]:
     canonical["model"] = with_content_for_path(in_use["model"])
     if init_from := canonical.get("init_from"):
         canonical["init_from"] = weights_digest(init_from) or init_from
-    return canonical
+    return with_run_contents(canonical, config)
 
 
 def with_content_for_path(node: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""The run of a study that training starts from, where `init_from` names a study."""
+"""The run of a study that is meant where a key of a config names the study."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,57 +15,66 @@ Row = Mapping[str, Any]  # of a study's table
 
 
 def run_to_start_from(init_from: str, runs: str) -> str:
-    """The folder of the only or best run of the study that `init_from` names, best on validation.
+    """The folder of the only or best network of the study that `init_from` names, as
+    `best_run_of_study` has it."""
+    return best_run_of_study("init_from", init_from, runs, is_network_run, "run of a network")
 
-    What names no study is returned as it is; `runs` is the folder in which studies lie.
+
+def best_run_of_study(
+    key: str, name: str, runs: str, takes: Callable[[Path], bool], what: str
+) -> str:
+    """The folder of the only or best run of the study that a key names, best on validation.
+
+    What names no study is returned as it is; `runs` is the folder in which studies lie, `takes`
+    says which runs may be taken, and `what` how these are called.
     Raises: ConfigError for a study in which there is none, or none is the best.
     """
-    study = _study(init_from, runs)
+    study = _study(name, runs)
     if study is None:
-        return init_from
-    rows: list[Row] = [row for row in read_rows(study) if _can_be_started_from(row)]
+        return name
+    rows: list[Row] = [row for row in read_rows(study) if _can_be_taken(row, takes)]
     if not rows:
-        raise ConfigError(f"init_from: {init_from}: a study without a finished run of a network")
+        raise ConfigError(f"{key}: {name}: a study without a finished {what}")
     best = max(sorted(rows, key=lambda row: row["run"]), key=lambda row: row["score"])
     if len(rows) > 1:
-        metric = _common_metric(init_from, rows, best)
+        metric = _common_metric(key, name, rows, best)
         reason = f"the best of {len(rows)} runs by {metric_text(metric, best[metric])}"
     else:
-        reason = "its only finished run of a network"
-    log_once(f"init_from={init_from}: {best['folder']}, {reason}")
+        reason = f"its only finished {what}"
+    log_once(f"{key}={name}: {best['folder']}, {reason}")
     return str(best["folder"])
 
 
-def _study(init_from: str, runs: str) -> Path | None:
+def _study(name: str, runs: str) -> Path | None:
     """The folder of the study of this name or path; None for all else that can be started from."""
-    path = Path(init_from)
-    if not init_from or path.is_file() or (path / RESULT_FILE).exists() or weight_files(path):
+    path = Path(name)
+    if not name or path.is_file() or (path / RESULT_FILE).exists() or weight_files(path):
         return None
-    places = (path, Path(runs) / init_from)
+    places = (path, Path(runs) / name)
     return next((place for place in places if any(place.glob(f"*/{CONFIG_FILE}"))), None)
 
 
-def _can_be_started_from(row: Row) -> bool:
+def _can_be_taken(row: Row, takes: Callable[[Path], bool]) -> bool:
     is_scored = row["status"] == "finished" and row["score"] == row["score"]
-    return is_scored and is_network_run(Path(row["folder"]))
+    return is_scored and takes(Path(row["folder"]))
 
 
-def _common_metric(init_from: str, rows: list[Row], best: Row) -> str:
+def _common_metric(key: str, name: str, rows: list[Row], best: Row) -> str:
     """The validation metric that the scores of all rows are.
 
     Raises: ConfigError where runs are of several data sets or monitored metrics.
     """
-    advice = f"they do not compare; name a run, as init_from={best['folder']}"
+    advice = f"they do not compare; name a run, as {key}={best['folder']}"
     data = {row.get("data_identity.content") or row.get("dataset") for row in rows}
     if len(data) > 1:
         names = sorted({str(row.get("data_identity.name") or row.get("dataset")) for row in rows})
         several = f"runs on several data sets ({', '.join(names)})"
-        raise ConfigError(f"init_from: {init_from}: {several}; {advice}")
+        raise ConfigError(f"{key}: {name}: {several}; {advice}")
     possible = [_possible_metrics(row) for row in rows]
-    if common := [name for name in possible[0] if all(name in names for names in possible)]:
+    if common := [metric for metric in possible[0] if all(metric in p for p in possible)]:
         return common[0]
     metrics = sorted({metric_name(names[0]) for names in possible})
-    raise ConfigError(f"init_from: {init_from}: scores are {' and '.join(metrics)}; {advice}")
+    raise ConfigError(f"{key}: {name}: scores are {' and '.join(metrics)}; {advice}")
 
 
 def _possible_metrics(row: Row) -> list[str]:

@@ -8,6 +8,7 @@ from lepton import build
 from lepton.dataset.data import Data
 from lepton.dataset.load.batches import EvaluationBatches, TrainingBatches
 from lepton.errors import LeptonError
+from lepton.evaluation.told_runs import tell_named_runs
 from lepton.model.shared_encoder import sharing_encoders
 from lepton.storage.run_folder import (
     CONFIG_FILE,
@@ -51,6 +52,7 @@ class MemberBuilder:
         """The member of a job, at its start."""
         with sharing_encoders(self.frozen_encoders):
             network = build_network(job.config, self.raw_data.spec)
+            tell_named_runs(job.config, network, self.raw_data)
             rehearse_end(job.config, network, self.raw_data, self.description)
         [phase] = network.prepare_phases(self.raw_data)
         if self.data is self.raw_data:

@@ -64,7 +64,7 @@ def test_two_metrics_of_one_value_do_not_keep_runs_from_comparing():
     rows = [{**metrics, "score": 0.8, "task.monitor": None}, {**equal, "task.monitor": None}]
     for row in rows:
         row |= {"dataset": "wine", "folder": "runs/source/a"}
-    assert _common_metric("source", rows, rows[1]) == "val/auroc"
+    assert _common_metric("init_from", "source", rows, rows[1]) == "val/auroc"
     rows[1]["task.monitor"] = "accuracy"
     with pytest.raises(ConfigError, match="scores are val accuracy and val auroc"):
-        _common_metric("source", rows, rows[1])
+        _common_metric("init_from", "source", rows, rows[1])
