@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
@@ -12,6 +13,7 @@ from torch.func import functional_call
 from torch.optim import Optimizer
 
 from lepton.compat.lightning import pl
+from lepton.groups import METHOD_CLASS
 from lepton.randomness.draw import Draw
 from lepton.spec import DataSpec
 
@@ -29,12 +31,12 @@ class Method:
 
     Every hook may be left out.
 
-    Order. Once a run: `prepare`, `told`, `further_rows`, `row_chances`, `groups`, `callbacks`. Once
-    an epoch: `on_epoch`. For each batch: `on_batch` of all methods, the model, the task's loss,
-    `loss` of all, then all `penalty` are added, and gradients follow; where a method has a
-    `perturbation`, those of another pass at the weights that it gives. For each step of the
-    optimizer, which may be of several batches: `before_step`, the step, `after_step`. Among
-    methods: fine-tuning, regularization, augmentation, adversarial, and in each of these by name.
+    Order. Once a run: `prepare`, `further_rows`, `groups`, `callbacks`. Once an epoch:
+    `on_epoch`. For each batch: `on_batch` of all methods, the model, the task's loss, `loss` of
+    all, then all `penalty` are added, and gradients follow; where a method has a `perturbation`,
+    those of another pass at the weights that it gives. For each step of the optimizer, which may
+    be of several batches: `before_step`, the step, `after_step`. Among methods: fine-tuning,
+    regularization, augmentation, adversarial, and in each of these by name.
 
     Device and dtype. `prepare` sees the model on the CPU in 32 bits; batches are on the device that
     trains, so a method's own tensors and networks move there by `.to(batch["num"])` when they are
@@ -59,9 +61,9 @@ class Method:
     averaged when the loss goes backward: a gradient that a hook takes itself is of its own batch.
     `draw` differs between processes, but not `draw.each`. Where weights are shared out (fsdp),
     methods with a `loss` or `penalty`, and those that say `needs_whole_weights`, are refused. This,
-    `leaves_weights_unused`, `needs_start`, `perturbs_weights`, `averages_weights`,
-    `acts_below_head`, `mixes_rows`, `run_keys`, `changes_inputs`, `adds_inputs` and
-    `changes_waveforms` are read from source: literals in the class body.
+    `leaves_weights_unused`, `needs_start`, `needs_last_epochs`, `perturbs_weights`,
+    `averages_weights`, `acts_below_head`, `mixes_rows`, `run_keys`, `changes_inputs`, `adds_inputs`
+    and `changes_waveforms` are read from source: literals in the class body.
 
     Checkpoints. What it remembers from step to step belongs into the `state_dict` of one of its
     callbacks: only then does a killed run go on exactly. What `draw` gives needs no remembering.
@@ -77,6 +79,7 @@ class Method:
     perturbs_weights = False  # has a `perturbation`, of which a run has one
     needs_start = False  # goes with fine-tuning alone, by which weights are loaded
     needs_whole_weights = False  # looks at a weight as one tensor: not where devices share it
+    needs_last_epochs = False  # acts in the last ones alone: nothing may end training before
     leaves_weights_unused = False  # some that the optimizer holds get no gradient in some epochs
     averages_weights = False  # as schedule-free optimizers do, which it therefore does not go with
     # kinds of inputs that it changes, of which the model must read one; none: it says nothing
@@ -106,12 +109,6 @@ class Method:
         Shapes: those of `train` but for the number of rows; on the CPU, the target as it is read.
         """
         return {}
-
-    def row_chances(self, train: dict[str, Any], spec: DataSpec) -> Tensor | None:
-        """How often each row of train is drawn beside others, where not all come once an epoch.
-
-        Shapes: -> (rows,), not below 0; those of several methods are multiplied.
-        """
 
     def told(self, key: str, ids: Tensor, predictions: Tensor) -> None:
         """Is called before the training, for each of `run_keys`, with what that run predicts.
@@ -191,6 +188,22 @@ class Method:
 def overrides(method: type[Method], hook: str) -> bool:
     """True when a class of methods has its own form of a hook."""
     return getattr(method, hook) is not getattr(Method, hook)
+
+
+def method_problem(built: Any) -> str | None:
+    """What is said of no method, and of one of the user's without any hook; None of any other."""
+    method = type(built)
+    if not isinstance(built, Method):
+        return f"{method.__name__} is no method of {METHOD_CLASS}"
+    if method.__module__.startswith("lepton."):
+        return None
+    hooks = [name for name, value in vars(Method).items() if callable(value) and name[0] != "_"]
+    if any(overrides(method, hook) for hook in hooks):
+        return None
+    own = [name for base in method.__mro__ for name in vars(base) if name[0] != "_"]
+    pairs = ((name, get_close_matches(name, hooks, 1)) for name in own if name not in hooks)
+    hint = next((f"; did you mean {close[0]!r} by {name!r}?" for name, close in pairs if close), "")
+    return f"{method.__name__} defines none of the hooks of a method{hint} ({', '.join(hooks)})"
 
 
 @cache

@@ -22,11 +22,11 @@ COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new optio
     "preprocessing": 4,
     "task": 3,
     "loss": 7,
-    "evaluation": 9,
+    "evaluation": 8,
     "metric": 12,
     "callbacks": 4,
     "adversarial": 1,
-    "augmentation": 23,
+    "augmentation": 21,
     "model": 37,
     "optimizer": 9,
     "scheduler": 10,
@@ -35,7 +35,7 @@ COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new optio
     "trainer": 9,
     "logger": 5,
     "generator": 5,
-    "experiment": 13,
+    "experiment": 17,
     "hydra/launcher": 7,
     "hydra/sweeper": 2,
     "hydra/sweeper/sampler": 7,
@@ -51,7 +51,6 @@ OF_IMAGES = (
 OUT_OF_ANOTHERS_WAY = ["asam", "distill", "l2sp", "swa"]  # of another, or of training from scratch
 PICTURES_CHANGED = (
     *("affine", "color_jitter", "crop", "cutmix", "random_erasing", "trivial_augment"),
-    "randaugment",
 )
 TEXTS_CHANGED = ("token_dropout", "token_mask", "random_swap", "random_delete")
 SOUNDS_CHANGED = ("time_shift", "gain", "noise", "speed", "spec_augment")
@@ -99,6 +98,7 @@ NEEDED = {  # overrides that an option cannot do without
         for name in SOUNDS_CHANGED
     },
     **{f"augmentation={name}": [VADER, CNN] for name in TEXTS_CHANGED},
+    "experiment=ablate_audio": ["dataset.path={folder}"],
     "model=minilm": [VADER],
     "model=transformer_tiny": [VADER],
 }

@@ -65,12 +65,21 @@ def varying_settings(frame: pd.DataFrame, groups: set[str]) -> list[str]:
 
 def _is_suggested(frame: pd.DataFrame, column: str) -> bool:
     """True when a setting differs with the options that suggest its value alone."""
-    if column not in SUGGESTED_KEYS:
+    if column in SUGGESTED_KEYS:
+        suggestion = f"suggested.{column.partition('.')[2]}"
+        if suggestion in frame and _are_equal(frame[column], frame[suggestion]):
+            return True
+    else:
         has_tuned_runs = "finetune" in frame and (frame["finetune"].dropna() != "none").any()
         if not (has_tuned_runs and column.startswith(TUNED_GROUPS)):
             return False
     keys = [key for key in SUGGESTING_GROUPS if key in frame and frame[key].nunique() > 1]
     return bool(keys) and all(_count_values(rows[column]) == 1 for _, rows in frame.groupby(keys))
+
+
+def _are_equal(first: pd.Series, second: pd.Series) -> bool:
+    """True where two columns hold the same in every row, or both nothing."""
+    return bool(((first == second) | (first.isna() & second.isna())).all())
 
 
 def without_derived(frame: pd.DataFrame) -> pd.DataFrame:

@@ -23,6 +23,7 @@ from lepton.config.method_nodes import method_nodes
 from lepton.config.model_kind import NETWORK, ModelKind, module_problems
 from lepton.config.named_runs import mixed_row_problems
 from lepton.config.number_bounds import senseless_numbers, unstorable_numbers
+from lepton.config.patience import name_of_stopper
 from lepton.config.row_weights import row_weight_problems
 from lepton.config.signature import TargetError, class_constant, takes_key
 from lepton.config.task_checks import task_problems
@@ -53,6 +54,7 @@ def constraint_problems(config: dict[str, Any], *, model_kind: ModelKind) -> lis
         if config["dataset"] and config["model"]:
             problems += input_change_problems(config)
         problems += _method_problems(config)
+        problems += _early_end_problems(config)
     return problems
 
 
@@ -126,6 +128,18 @@ def _method_problems(config: dict[str, Any]) -> list[str]:
             (averaging, "averages the weights"),
         )
         if len(paths) > 1
+    ]
+
+
+def _early_end_problems(config: dict[str, Any]) -> list[str]:
+    """A line for every method that acts in the last epochs, which training might not come to."""
+    if not (stopper := name_of_stopper(config)):
+        return []
+    return [
+        f"{path}, {stopper}: training may end before the epochs in which it "
+        "acts; leave out one of them (trainer.patience=null)"
+        for path, node in method_nodes(config)
+        if class_fact(node, "needs_last_epochs")
     ]
 
 

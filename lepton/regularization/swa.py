@@ -27,6 +27,7 @@ class SWA(WeightAverage):
     """
 
     stackable = ("after",)
+    needs_last_epochs = True
 
     def __init__(self, *, after: From0Below1):
         super().__init__()

@@ -255,6 +255,29 @@ def test_a_precision_that_came_with_an_option_is_no_difference_of_its_own(column
     assert varying_settings(pd.DataFrame(rows), {column}) == [column, "trainer.precision"]
 
 
+def test_epochs_that_came_as_suggested_are_part_of_an_option_and_those_typed_are_none():
+    rows = [
+        {
+            "regularization": name,
+            "augmentation": augmentation,
+            "seed": seed,
+            "trainer.max_epochs": epochs,
+            "suggested.max_epochs": epochs,
+        }
+        for name, augmentation, epochs in (
+            ("swa", "none", 50),
+            ("none", "none", 200),
+            ("none", "x", 200),
+        )
+        for seed in range(2)
+    ]
+    options, groups = ["regularization", "augmentation"], {"regularization", "augmentation"}
+    assert varying_settings(pd.DataFrame(rows), groups) == options
+    for row in rows[:2]:
+        row["suggested.max_epochs"] = 200
+    assert varying_settings(pd.DataFrame(rows), groups) == [*options, "trainer.max_epochs"]
+
+
 @pytest.mark.parametrize(
     ("second", "pairs", "unit"),
     [

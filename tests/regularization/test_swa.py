@@ -103,5 +103,9 @@ def test_what_makes_no_sense_is_refused_in_a_line():
         SWA(after=1)
     with pytest.raises(ConfigError, match=r"regularization\.ema, regularization\.swa: each aver"):
         check(compose("regularization=[ema,swa]"))
+    with pytest.raises(ConfigError, match=r"swa, trainer\.patience: training may end before"):
+        check(compose("regularization=swa", "trainer.patience=5"))
+    with pytest.raises(ConfigError, match=r"swa, regularization\.early_stopping: training may end"):
+        check(compose("regularization=[early_stopping,swa]"))
     with pytest.raises(ConfigError, match="leave out swa or use another optimizer"):
         check(compose("regularization=swa", "optimizer=schedule_free_adamw", "scheduler=none"))
