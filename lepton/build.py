@@ -1,6 +1,7 @@
 """Builds objects from a checked config: the only caller of hydra.utils.instantiate."""
 
 import inspect
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from lepton.config.own_modules import import_own_module
 from lepton.config.signature import read_signature
 from lepton.config.trust import find_targets, is_trusted, refusal
 from lepton.errors import ConfigError
-from lepton.groups import GROUPS, package_of
+from lepton.groups import GROUPS, METHOD_CLASS, package_of
 from lepton.spec import DataSpec
 
 if TYPE_CHECKING:
@@ -226,14 +227,30 @@ def _loss_and_metrics(config: dict[str, Any]) -> dict[str, Any]:
 
 def methods(config: dict[str, Any]) -> "list[Method]":
     """The methods of a config, by group and name, in whichever order given."""
-    from lepton.method import method_problem
-
     built = {p: instantiate(node, p.partition(".")[0]) for p, node in method_nodes(config)}
     for path, method in built.items():
-        if problem := method_problem(method):
+        if problem := _method_problem(method):
             raise ConfigError(f"{path}: {problem}")
         method.stream_name = path
     return list(built.values())
+
+
+def _method_problem(built: Any) -> str | None:
+    """What is said of no method, and of one of the user's without any hook; None of any other."""
+    from lepton.method import Method, overrides
+
+    method = type(built)
+    if not isinstance(built, Method):
+        return f"{method.__name__} is no method of {METHOD_CLASS}"
+    if method.__module__.startswith("lepton."):
+        return None
+    hooks = [name for name, value in vars(Method).items() if callable(value) and name[0] != "_"]
+    if any(overrides(method, hook) for hook in hooks):
+        return None
+    own = [name for base in method.__mro__ for name in vars(base) if name[0] != "_"]
+    pairs = ((name, get_close_matches(name, hooks, 1)) for name in own if name not in hooks)
+    hint = next((f"; did you mean {close[0]!r} by {name!r}?" for name, close in pairs if close), "")
+    return f"{method.__name__} defines none of the hooks of a method{hint} ({', '.join(hooks)})"
 
 
 def callbacks(config: dict[str, Any], folder: Path) -> "list[pl.Callback]":

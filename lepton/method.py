@@ -3,7 +3,6 @@
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,7 +12,6 @@ from torch.func import functional_call
 from torch.optim import Optimizer
 
 from lepton.compat.lightning import pl
-from lepton.groups import METHOD_CLASS
 from lepton.randomness.draw import Draw
 from lepton.spec import DataSpec
 
@@ -31,12 +29,12 @@ class Method:
 
     Every hook may be left out.
 
-    Order. Once a run: `prepare`, `further_rows`, `groups`, `callbacks`. Once an epoch:
-    `on_epoch`. For each batch: `on_batch` of all methods, the model, the task's loss, `loss` of
-    all, then all `penalty` are added, and gradients follow; where a method has a `perturbation`,
-    those of another pass at the weights that it gives. For each step of the optimizer, which may
-    be of several batches: `before_step`, the step, `after_step`. Among methods: fine-tuning,
-    regularization, augmentation, adversarial, and in each of these by name.
+    Order. Once a run: `prepare`, `told`, `further_rows`, `row_chances`, `groups`, `callbacks`. Once
+    an epoch: `on_epoch`. For each batch: `on_batch` of all methods, the model, the task's loss,
+    `loss` of all, then all `penalty` are added, and gradients follow; where a method has a
+    `perturbation`, those of another pass at the weights that it gives. For each step of the
+    optimizer, which may be of several batches: `before_step`, the step, `after_step`. Among
+    methods: fine-tuning, regularization, augmentation, adversarial, and in each of these by name.
 
     Device and dtype. `prepare` sees the model on the CPU in 32 bits; batches are on the device that
     trains, so a method's own tensors and networks move there by `.to(batch["num"])` when they are
@@ -109,6 +107,12 @@ class Method:
         Shapes: those of `train` but for the number of rows; on the CPU, the target as it is read.
         """
         return {}
+
+    def row_chances(self, train: dict[str, Any], spec: DataSpec) -> Tensor | None:
+        """How often each row of train is drawn beside others, where not all come once an epoch.
+
+        Shapes: -> (rows,), not below 0; those of several methods are multiplied.
+        """
 
     def told(self, key: str, ids: Tensor, predictions: Tensor) -> None:
         """Is called before the training, for each of `run_keys`, with what that run predicts.
@@ -188,22 +192,6 @@ class Method:
 def overrides(method: type[Method], hook: str) -> bool:
     """True when a class of methods has its own form of a hook."""
     return getattr(method, hook) is not getattr(Method, hook)
-
-
-def method_problem(built: Any) -> str | None:
-    """What is said of no method, and of one of the user's without any hook; None of any other."""
-    method = type(built)
-    if not isinstance(built, Method):
-        return f"{method.__name__} is no method of {METHOD_CLASS}"
-    if method.__module__.startswith("lepton."):
-        return None
-    hooks = [name for name, value in vars(Method).items() if callable(value) and name[0] != "_"]
-    if any(overrides(method, hook) for hook in hooks):
-        return None
-    own = [name for base in method.__mro__ for name in vars(base) if name[0] != "_"]
-    pairs = ((name, get_close_matches(name, hooks, 1)) for name in own if name not in hooks)
-    hint = next((f"; did you mean {close[0]!r} by {name!r}?" for name, close in pairs if close), "")
-    return f"{method.__name__} defines none of the hooks of a method{hint} ({', '.join(hooks)})"
 
 
 @cache

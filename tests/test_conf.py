@@ -22,11 +22,11 @@ COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new optio
     "preprocessing": 4,
     "task": 3,
     "loss": 7,
-    "evaluation": 8,
+    "evaluation": 9,
     "metric": 12,
     "callbacks": 4,
     "adversarial": 1,
-    "augmentation": 21,
+    "augmentation": 23,
     "model": 37,
     "optimizer": 9,
     "scheduler": 10,
@@ -51,6 +51,7 @@ OF_IMAGES = (
 OUT_OF_ANOTHERS_WAY = ["asam", "distill", "l2sp", "swa"]  # of another, or of training from scratch
 PICTURES_CHANGED = (
     *("affine", "color_jitter", "crop", "cutmix", "random_erasing", "trivial_augment"),
+    "randaugment",
 )
 TEXTS_CHANGED = ("token_dropout", "token_mask", "random_swap", "random_delete")
 SOUNDS_CHANGED = ("time_shift", "gain", "noise", "speed", "spec_augment")

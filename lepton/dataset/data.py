@@ -54,6 +54,7 @@ class Data(pl.LightningDataModule):
     memory_gb: float | None = None  # that rows of a `stream_source` may take; more are streamed
     streamed_from: str | None = None  # where the splits lie that are too large for memory, and why
     read_whole: str | None = None  # what is said of rows that are too large, but cannot be streamed
+    row_chances: Tensor | None = None  # how often training rows are drawn; None: each once an epoch
     is_fetched: bool = False  # where reading the rows may take a network, so that no check does
     spec: DataSpec
     inputs: list[InputKind]
@@ -273,7 +274,8 @@ class Data(pl.LightningDataModule):
 
     def _epoch_sampler(self) -> EpochSampler:
         rank, size = (t.global_rank, t.world_size) if (t := self.trainer) else (0, 1)
-        return EpochSampler(rows=self._training_rows(), seed=self.seed, rank=rank, world_size=size)
+        rows, chances = self._training_rows(), self.row_chances
+        return EpochSampler(rows=rows, seed=self.seed, rank=rank, world_size=size, chances=chances)
 
     def _training_rows(self) -> Tensor:
         """The rows of train in use: all, or those of the few batches to overfit."""

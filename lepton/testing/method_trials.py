@@ -15,6 +15,7 @@ from lepton.randomness.streams import DrawStreams
 from lepton.sweep.job import Job
 from lepton.training.loss import stream_names, training_loss
 from lepton.training.network import Network
+from lepton.training.row_chances import with_row_chances
 from lepton.vectorize.batches import StackedData
 from lepton.vectorize.checkpointing import StackSaver
 from lepton.vectorize.hyperparameters import MemberSchedule
@@ -63,6 +64,7 @@ def failure_as_stack(networks: Sequence[Network], data: Data) -> str:
 
 def _train_as_stack(networks: Sequence[Network], data: Data) -> None:
     """Each ends with the weights of its best epoch."""
+    data = with_row_chances(data, networks[0].methods)
     train = data.train_dataloader()
     with tempfile.TemporaryDirectory() as folder:
         members = []

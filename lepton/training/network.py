@@ -31,6 +31,7 @@ from lepton.training.model_mistakes import (
 from lepton.training.module import Watch
 from lepton.training.phase_fit import PhaseFit
 from lepton.training.prediction import compute_in_batches
+from lepton.training.row_chances import with_row_chances
 from lepton.training.weights import save_weights
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ class Network:
         """The phases of the training, before any of it; a single one where nothing is tuned."""
         memory.reset_peak()
         self.device = self._feature_device()
+        data = with_row_chances(data, self.methods)
         if not self.fine_tuning:
             return [Phase(self.model, data, self.config)]
         if self.config["trainer"]["precision"] in ("64-true", 64, "64"):

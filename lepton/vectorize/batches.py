@@ -49,7 +49,8 @@ class StackedBatches:
 
     def _order(self, seed: int) -> Tensor:
         """The epoch's row numbers for a seed. Shapes: (rows of an epoch,)."""
-        order = EpochSampler(rows=self.batches.sampler.rows, seed=seed, rank=0, world_size=1)
+        own = self.batches.sampler
+        order = EpochSampler(rows=own.rows, seed=seed, rank=0, world_size=1, chances=own.chances)
         order.set_epoch(self.epoch)
         return order.draw()[: self.batches.rows]
 

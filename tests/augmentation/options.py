@@ -15,8 +15,8 @@ from lepton.randomness.draw import Draw
 from lepton.randomness.streams import DrawStreams
 
 ASKED = {"mixup": {"categories": "pick"}}  # of options that refuse some inputs by default
-ADDING = ("generated",)  # rows to train, and change no batch: test_generated.py
-NAMES = sorted({p.stem for p in (CONF_DIR / "augmentation").glob("*.yaml")} - {"none", *ADDING})
+NO_CHANGE = ("generated", "class_balanced_sampling")  # of a batch, but of which rows come
+NAMES = sorted({p.stem for p in (CONF_DIR / "augmentation").glob("*.yaml")} - {"none", *NO_CHANGE})
 
 
 def made(name, spec=None, **values):

@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from lepton.augmentation.machinery.colours import with_brightness, with_contrast, with_saturation
 from lepton.augmentation.machinery.grid import linear_maps, warp
-from lepton.augmentation.trivial_augment import OPERATIONS, augmented
+from lepton.augmentation.machinery.operations import OPERATIONS, augmented
 from lepton.errors import ConfigError
 from tests.augmentation.options import batch_of as made_batch
 from tests.augmentation.options import draw, made, made_up
@@ -247,6 +247,36 @@ def test_each_picture_has_one_operation_and_all_come_equally_often(photo):
     weak = made("trivial_augment", strength=0.0).on_batch(batch_of(pixels), draw())["image"]
     is_same = torch.isclose(weak, pixels, atol=1e-3).flatten(1).all(1)
     assert {OPERATIONS[place] for place in operation[~is_same]} == {"autocontrast", "equalize"}
+
+
+@pytest.fixture
+def in_64_bits():
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.usefixtures("in_64_bits")
+def test_randaugment_is_a_chain_of_drawn_operations_at_one_strength(photo):
+    pixels = torch.from_numpy(photo).double().permute(2, 0, 1)[None].expand(60, -1, -1, -1)
+    method = made("randaugment", operations=3, magnitude=12)
+    changed = method.on_batch(batch_of(pixels), draw())["image"]
+    own, chains = draw().each(torch.arange(60)), []
+    for _ in range(3):
+        operation, is_positive = own.integers(14), own.bernoulli(0.5)
+        amounts = torch.where(is_positive, 0.4, -0.4).tolist()
+        names = [OPERATIONS[place] for place in operation]
+        chains.append(list(zip(names, amounts, strict=True)))
+    assert len({name for step in chains for name, _ in step}) == 14
+    for row in range(60):
+        expected = photo
+        for step in chains:
+            expected = one_operation(expected, *step[row])
+        np.testing.assert_allclose(changed[row].numpy(), expected.transpose(2, 0, 1), atol=1e-3)
+    with pytest.raises(ConfigError, match=r"augmentation\.randaugment: operations=0, magnitude=9"):
+        made("randaugment", operations=0)
+    with pytest.raises(ConfigError, match=r"augmentation\.randaugment: operations=2, magnitude=31"):
+        made("randaugment", magnitude=31)
 
 
 @pytest.mark.parametrize("name", ["affine", "crop", "color_jitter", "random_erasing"])

@@ -30,6 +30,15 @@ REFUSED = [
         "dataset=wine evaluation=conformal evaluation.conformal.column=hue2",
         "column: the data have no column 'hue2'; did you mean 'hue'?",
     ),
+    ("dataset=wine evaluation=shift", "column: null and time: null; name one"),
+    (
+        "dataset=wine evaluation=shift evaluation.shift.time=hue2",
+        "the data have no column 'hue2'; did you mean 'hue'?",
+    ),
+    (
+        "dataset=wine evaluation=shift evaluation.shift.column=hue evaluation.shift.metrics=[acc]",
+        "metrics: task multiclass has no metric 'acc'",
+    ),
     ("dataset=wine evaluation=zero_shot", "names: text cannot read class names"),
     ("dataset=wine evaluation=heat_maps", "a model of task multiclass makes no heat maps"),
     (

@@ -125,6 +125,12 @@ def test_regularization(gap, method):
 
 
 @pytest.mark.slow
+def test_rows_drawn_by_their_class(gap):
+    drawn = ("augmentation=class_balanced_sampling", "optimizer.lr=0.001,0.01", "seed=1,2")
+    assert gap(*SMALL, EXACT, *drawn) < 1e-9
+
+
+@pytest.mark.slow
 def test_residual_blocks_left_out_at_a_rate_of_each_member(gap):
     model = ("model=resnet", *MODELS["resnet"], "model.blocks=3", "model.residual_dropout=0.1")
     depth = ("regularization=stochastic_depth", "regularization.stochastic_depth.rate=0.2,0.6")

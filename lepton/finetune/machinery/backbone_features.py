@@ -38,6 +38,7 @@ class FeatureData(Data):
         pl.LightningDataModule.__init__(self)
         self.splits, self.spec, self.notes, self.inputs = splits, data.spec, data.notes, []
         self.batch_size, self.seed, self.weights = data.batch_size, data.seed, data.weights
+        self.row_chances = data.row_chances
         self.limit_batches, self.overfit_batches = data.limit_batches, data.overfit_batches
 
 

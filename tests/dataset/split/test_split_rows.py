@@ -83,6 +83,13 @@ def test_a_stratified_split_keeps_the_shares_of_the_classes():
         np.testing.assert_allclose(np.bincount(LABELS[rows]) / len(rows), shares, atol=0.02)
 
 
+def test_as_many_folds_as_groups_leave_each_group_out_once():
+    few = GROUPS.map(lambda name: GROUPS.unique().tolist().index(name) % 4)
+    options = {"values": few, "strategy": "group", "column": "customer", "folds": 4}
+    left_out = [{*few[split(**options, fold=fold)["test"]]} for fold in range(4)]
+    assert sorted(map(list, left_out)) == [[0], [1], [2], [3]]
+
+
 def test_no_group_is_on_two_sides():
     splits = split(values=GROUPS, strategy="group", column="customer")
     groups = [set(GROUPS[rows]) for rows in splits.values()]
