@@ -29,6 +29,7 @@ COMMANDS = {  # the module of each: its docstring is the help, `main` takes the 
     "evaluate": "lepton.commands.evaluate",
     "predict": "lepton.commands.predict",
     "show": "lepton.commands.show",
+    "synthesize": "lepton.commands.synthesize",
     "profile": "lepton.commands.profile",
     "importance": "lepton.commands.importance",
     "explain": "lepton.commands.explain",

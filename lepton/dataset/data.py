@@ -30,6 +30,7 @@ from lepton.dataset.load.streaming import FileSource, set_up
 from lepton.dataset.load.target_digits import on_device, with_target_to_learn
 from lepton.dataset.load.train_loader import TrainLoader
 from lepton.dataset.own_data import no_reading, tables_read
+from lepton.dataset.read.generated_mark import generated_notes, refuse_generated
 from lepton.dataset.read.raw_table import RawTable
 from lepton.dataset.read.same_file import refuse_same_file
 from lepton.dataset.split.split_frame import split_frame
@@ -268,7 +269,9 @@ class Data(pl.LightningDataModule):
     def _read_files(self) -> tuple[RawTable, FileParts]:
         """The selected rows of all files, and which file each is of."""
         refuse_same_file(*(names := self.file_names()))
+        refuse_generated(names[1], f"dataset.test_path={names[1]}")
         table, test = self.tables()
+        table.notes += generated_notes(names[0], len(table), is_tested=test is None)
         self.split_settings.check(has_test_file=test is not None)
         return self.selection.rows(*join_files(table, test, names))
 

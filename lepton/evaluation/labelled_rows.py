@@ -12,6 +12,7 @@ from lepton.dataset.clean import cell_parsing
 from lepton.dataset.clean.cell_texts import distinct_texts
 from lepton.dataset.clean.row_weights import row_weights
 from lepton.dataset.clean.suggestion import suggestion
+from lepton.dataset.read.generated_mark import refuse_generated
 from lepton.errors import DataError
 from lepton.evaluation.file_rows import read_rows
 from lepton.spec import DataSpec
@@ -39,6 +40,7 @@ def read_labelled_rows(
     `weight`: the column of the run's weights of rows, which the file may lack.
     Raises: DataError naming the file, and the column and row of what cannot be used.
     """
+    refuse_generated(str(path), str(path))
     frame = read_rows(path, run_folder)
     for name in spec.target_names:
         if name not in frame.columns:
