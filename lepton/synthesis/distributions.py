@@ -1,6 +1,7 @@
 """How columns of generated rows are distributed, each by itself and in pairs, beside training."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,7 @@ def column_distances(
     width, frame = train.numbers.shape[1], []
     for place, name in enumerate(names):
         is_number = place < width
-        row = {"column": name, "measure": "ks" if is_number else "tv"}
+        row: dict[str, Any] = {"column": name, "measure": "ks" if is_number else "tv"}
         for what, rows in others.items():
             if is_number:
                 own, theirs = train.numbers[:, place], rows.numbers[:, place]
@@ -53,7 +54,7 @@ def pair_associations(
     frame = []
     for i, first in enumerate(columns):
         for second in columns[i + 1 :]:
-            pair = {"first": names[first], "second": names[second]}
+            pair: dict[str, Any] = {"first": names[first], "second": names[second]}
             for what, codes in cut.items():
                 pair[what] = _cramers_v(codes[:, first], codes[:, second])
             frame.append(pair)

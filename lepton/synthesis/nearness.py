@@ -74,19 +74,16 @@ class _Scale:
 
 def _to_nearest(rows: _Cells, known: _Cells) -> np.ndarray:
     """The distance of each row to the nearest of those known. Shapes: -> (n,)"""
-    weights, measures = (1.0, 1.0, 0.5), ("cityblock", "hamming", "hamming")
     numbers, categories = (cells.shape[1] for cells in known[:2])
-    widths = (1, categories, numbers)  # of what hamming makes means
     block = max(1, BLOCK_CELLS // len(known[0]))
     nearest = []
     for start in range(0, len(rows[0]), block):
-        some = slice(start, start + block)
-        distances = sum(
-            weight * width * cdist(cells[some], others, measure)
-            for cells, others, weight, measure, width in zip(
-                rows, known, weights, measures, widths, strict=True
-            )
-            if cells.shape[1]
-        )
-        nearest.append(np.asarray(distances).min(axis=1) / (numbers + categories))
+        places, codes, is_missing = (cells[start : start + block] for cells in rows)
+        distances = np.zeros((len(places), len(known[0])))
+        if numbers:
+            distances += cdist(places, known[0], "cityblock")
+            distances += cdist(is_missing, known[2], "hamming") * numbers / 2
+        if categories:
+            distances += cdist(codes, known[1], "hamming") * categories
+        nearest.append(distances.min(axis=1) / (numbers + categories))
     return np.concatenate(nearest)
