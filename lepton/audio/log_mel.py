@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lepton.audio.decoding import LEVELS
+from lepton.audio.waves import as_waves
 from lepton.errors import ConfigError
 from lepton.values.bounds import Above0, AtLeast1, NotBelow0
 
@@ -82,9 +82,7 @@ class LogMelSpectrum(nn.Module):
     def forward(self, audio: Tensor) -> Tensor:
         dtype = self.taper.dtype
         exact = torch.float64 if dtype == torch.float64 else torch.float32
-        waves = audio.to(exact)
-        if not audio.is_floating_point():
-            waves = waves / LEVELS
+        waves = as_waves(audio, exact)
         if waves.shape[1] < self.window:
             waves = nn.functional.pad(waves, (0, self.window - waves.shape[1]))
         with torch.autocast(audio.device.type, enabled=False):  # 16 bits hold no power of a sound

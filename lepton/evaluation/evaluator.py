@@ -43,6 +43,7 @@ class Evaluator:
     What it cannot measure is refused by `check`, before anything is trained.
     """
 
+    needs_gradients = False  # a literal, read from source: of the model, which must not fit itself
     follows_rule = False  # whether `model.rule` changes what it finds: by another one it is redone
 
     def check(self, task: Task) -> None:

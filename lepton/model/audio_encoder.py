@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from lepton.audio.decoding import LEVELS
 from lepton.audio.kaldi import KaldiSpectrum
+from lepton.audio.waves import as_waves
 from lepton.errors import ConfigError
 from lepton.model.encoder import (
     checkpoint_activations,
@@ -86,11 +86,11 @@ class AudioEncoder(nn.Module):
 
     def features(self, batch: Batch) -> Tensor:
         dtype = next(self.encoder.parameters()).dtype
-        return self.reader(self.encoder, batch["audio"].to(dtype) / LEVELS, batch["audio_length"])
+        return self.reader(self.encoder, as_waves(batch["audio"], dtype), batch["audio_length"])
 
     def token_features(self, batch: Batch) -> Tokens:
         dtype = next(self.encoder.parameters()).dtype
-        waves = batch["audio"].to(dtype) / LEVELS
+        waves = as_waves(batch["audio"], dtype)
         return self.reader.tokens(self.encoder, waves, batch["audio_length"])
 
     def forward(self, batch: Batch) -> Tensor:

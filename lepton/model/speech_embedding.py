@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, max_pool2d
 
-from lepton.audio.decoding import LEVELS
 from lepton.audio.speech_mel import HOP, RATE, SIZE, SpeechMel
+from lepton.audio.waves import as_waves
 from lepton.errors import ConfigError
 from lepton.model.shared_encoder import shared_encoder
 from lepton.model.spectra import Batch, steps_mask
@@ -73,7 +73,9 @@ class SpeechEmbedding(nn.Module):
 
     def in_parts(self, batch: Batch) -> Batch:
         """The batch with what the encoder hears in place of waveforms, as inputs are explained."""
-        audio, samples = self._with_silence(batch["audio"] / LEVELS, batch["audio_length"])
+        audio, samples = self._with_silence(
+            as_waves(batch["audio"], torch.get_default_dtype()), batch["audio_length"]
+        )
         others = {name: values for name, values in batch.items() if name != "audio"}
         return {**others, "log_mel": self.mel(audio, samples), "audio_length": samples}
 

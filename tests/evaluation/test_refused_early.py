@@ -14,6 +14,10 @@ REFUSED = [
     ("dataset=diabetes evaluation=decision", "a task regression decides for no class"),
     ("dataset=wine evaluation=decision", "threshold: f1 is for two classes, or labels; of 3"),
     (
+        "dataset=wine evaluation=adversarial evaluation.adversarial.immutable=[alcool]",
+        "evaluation.adversarial.immutable: 'alcool' is no column of dataset; did you mean",
+    ),
+    (
         "dataset=wine evaluation=decision evaluation.decision.costs=[[0,1],[5,0]]",
         "costs: 2 rows, where 3 sides are decided for",
     ),
