@@ -6,6 +6,7 @@ from typing import Any
 from lepton.config.callback_checks import callback_problems
 from lepton.config.chosen_options import option_label
 from lepton.config.class_facts import class_fact
+from lepton.config.evaluation_checks import evaluation_problems
 from lepton.config.inner_options import inner_keys, inner_nodes
 from lepton.config.input_changes import input_change_problems
 from lepton.config.input_kinds import (
@@ -46,7 +47,7 @@ def constraint_problems(config: dict[str, Any], *, model_kind: ModelKind) -> lis
         *callback_problems(config, model_kind),
         *extra_problems(config, model_kind),
         *tracker_problems(config),
-        *_evaluation_problems(config, model_kind),
+        *evaluation_problems(config, model_kind),
     ]
     if config["dataset"] and config["model"]:
         problems += _unread_kinds(config) + module_problems(config) + encoder_problems(config)
@@ -57,18 +58,6 @@ def constraint_problems(config: dict[str, Any], *, model_kind: ModelKind) -> lis
         problems += _method_problems(config)
         problems += _early_end_problems(config)
     return problems
-
-
-def _evaluation_problems(config: dict[str, Any], model_kind: ModelKind) -> list[str]:
-    """A line for every evaluator that follows gradients which the model does not have."""
-    if not config["model"] or model_kind is NETWORK:
-        return []
-    model = option_label(config, "model")
-    return [
-        f"evaluation, model: evaluation={name} follows gradients, and {model} {model_kind.words}"
-        for name, node in (config["evaluation"] or {}).items()
-        if class_fact(node, "needs_gradients")
-    ]
 
 
 def number_problems(config: dict[str, Any]) -> list[str]:
