@@ -33,6 +33,7 @@ COMMANDS = {  # the module of each: its docstring is the help, `main` takes the 
     "profile": "lepton.commands.profile",
     "importance": "lepton.commands.importance",
     "explain": "lepton.commands.explain",
+    "attack": "lepton.commands.attack",
     "new": "lepton.commands.new",
 }
 ANSWERED_AT_ONCE = ("list", "new")  # without a library that takes long to load

@@ -16,6 +16,7 @@ LAYERS = (  # top to bottom: a module may import from its own package and from r
     ("cli", "plugins"),
     ("commands", "testing"),
     ("in_memory",),
+    ("adversarial_examples",),
     ("ensemble", "show", "explain", "input_importance", "notebook", "scaffold", "synthesis"),
     ("report",),
     ("launch",),

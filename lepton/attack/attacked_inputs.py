@@ -30,7 +30,7 @@ class AttackedInputs:
     def __init__(self, spec: DataSpec, rules: ColumnRules):
         """Raises: ConfigError for inputs without a gradient, and for columns that are not there."""
         if problem := without_gradient(spec):
-            raise ConfigError(f"{rules.option}, dataset: {problem}")
+            raise ConfigError(f"{rules.option or 'attack'}, dataset: {problem}")
         rules.check(spec)
         self.limits = rules.limits(spec) if spec.num_features else None
 

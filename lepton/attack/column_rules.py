@@ -21,7 +21,8 @@ class ColumnRules:
     Numbers stay within their training range, or where they were. Dates stay: their year, weekday
     and days would tell different ones. So do marks of what is missing, and the numbers that stand
     for it in rows with such a mark.
-    `option` is the key of a config under which the lists stand, as adversarial.fgsm.
+    `option` is the key of a config under which the lists stand, as adversarial.fgsm; none where
+    they are keys themselves.
     """
 
     option: str
@@ -35,7 +36,7 @@ class ColumnRules:
         seen: dict[str, str] = {}
         for key in ("immutable", "only_up", "only_down"):
             for name in getattr(self, key):
-                where = f"{self.option}.{key}: {name!r}"
+                where = f"{self.key(key)}: {name!r}"
                 if name in categories and key != "immutable":
                     raise ConfigError(
                         f"{where} is a category or a date, which an attack never changes"
@@ -47,12 +48,16 @@ class ColumnRules:
                         f"the data: {', '.join(numbers) or 'none'}"
                     )
                 if name in seen:
-                    raise ConfigError(f"{where} stands in {self.option}.{seen[name]} too")
+                    raise ConfigError(f"{where} stands in {self.key(seen[name])} too")
                 seen[name] = key
         if numbers and not {*numbers} - {*self.immutable} and spec.kinds == ("table",):
             raise ConfigError(
-                f"{self.option}.immutable, dataset: no number is left that an attack may change"
+                f"{self.key('immutable')}, dataset: no number is left that an attack may change"
             )
+
+    def key(self, name: str) -> str:
+        """A list's key, as a command or a config has it."""
+        return f"{self.option}.{name}" if self.option else name
 
     def limits(self, spec: DataSpec) -> "ColumnLimits":
         """The rules as tensors, for the numbers of the data in their order."""

@@ -77,7 +77,7 @@ def attack_all(
             by_gradients = ~np.isin(outcomes.broken_by[places], (CLEAN, RIGHT, SQUARE))
             if by_gradients.any():
                 some = around.at(torch.from_numpy(np.flatnonzero(by_gradients)))
-                found = attacks[SQUARE](some, _draw(seed, SQUARE))
+                found = attacks[SQUARE](some, attack_draw(seed, SQUARE))
                 outcomes.square_misses += int((~found.broken).sum())
     return outcomes
 
@@ -98,14 +98,15 @@ def _attack_batch(
         if not len(left):
             break
         some = around.at(left)
-        found = attack(some, _draw(seed, name))
+        found = attack(some, attack_draw(seed, name))
         after = found_at(goal, some, found.change)
         outcomes.after[name][places[_numbers(left)]] = _numbers(after.loss)
         outcomes.broken_by[places[_numbers(left[after.broken])]] = name
         left = left[~after.broken]
 
 
-def _draw(seed: int, attack: str) -> Draw:
+def attack_draw(seed: int, attack: str) -> Draw:
+    """The random numbers of an attack, each row's by its id."""
     return batch_draw(derive(seed, attack), 0)
 
 

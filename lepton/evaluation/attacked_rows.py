@@ -74,7 +74,8 @@ class AttackedRows:
         if not isinstance(learner, Network):
             raise LeptonError(
                 f"{self.model.run}: model fits itself or trains by its own steps, and has no "
-                f"gradient that {self.rules.option} could follow; it needs a network of lepton's"
+                f"gradient that {self.rules.option or 'an attack'} could follow; it needs a "
+                "network of lepton's"
             )
         learner.model.eval()
         return learner
@@ -88,8 +89,8 @@ class AttackedRows:
         preprocessing = tables[0].preprocessor
         if not scales_columns_apart(preprocessing):
             raise LeptonError(
-                f"{self.rules.option}, preprocessing: numbers that it mixes belong to no column, "
-                "so that no change of them can be told to be possible"
+                f"{self.rules.option or 'attack'}, preprocessing: numbers that it mixes belong to "
+                "no column, so that no change of them can be told to be possible"
             )
         columns = parse_columns(self.model.inputs.inputs, preprocessing.kinds)
         ends = torch.tensor(self.model.spec.quantiles)[:, [0, -1]]
