@@ -43,6 +43,11 @@ REFUSED = [
         "dataset=wine evaluation=shift evaluation.shift.column=hue evaluation.shift.metrics=[acc]",
         "metrics: task multiclass has no metric 'acc'",
     ),
+    ("dataset=diabetes evaluation=smoothing", "a task regression has no class to certify"),
+    (
+        "dataset=vader evaluation=smoothing model=text_cnn",
+        "sigma: inputs are of the kind text, to which no noise can be added",
+    ),
     ("dataset=wine evaluation=zero_shot", "names: text cannot read class names"),
     ("dataset=wine evaluation=heat_maps", "a model of task multiclass makes no heat maps"),
     (
