@@ -48,6 +48,18 @@ REFUSED = [
         "dataset=vader evaluation=smoothing model=text_cnn",
         "sigma: inputs are of the kind text, to which no noise can be added",
     ),
+    (
+        "dataset=wine evaluation=corruption evaluation.corruption.severities=[1,6]",
+        "severities: [1, 6] are not some of 1 to 5",
+    ),
+    (
+        "dataset=wine evaluation=corruption evaluation.corruption.corruptions=[jpeg]",
+        "corruptions: 'jpeg' is none of these inputs (missing_cells, noisy_numbers,",
+    ),
+    (
+        "dataset=wine evaluation=corruption evaluation.corruption.baseline=nowhere",
+        "nowhere",
+    ),
     ("dataset=wine evaluation=zero_shot", "names: text cannot read class names"),
     ("dataset=wine evaluation=heat_maps", "a model of task multiclass makes no heat maps"),
     (
@@ -69,7 +81,7 @@ REFUSED = [
 @pytest.mark.parametrize(("words", "line"), REFUSED)
 def test_check_says_it_of_what_would_be_trained(here, words, line):
     with pytest.raises(ConfigError) as error:
-        check.main([*words.split(), *SHORT])
+        check.main([*SHORT, *words.split()])
     [problem] = error.value.problems
     assert problem.startswith("evaluation")
     assert line in problem

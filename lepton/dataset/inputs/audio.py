@@ -63,6 +63,7 @@ class AudioInputs(DecodedInputs):
     bounding_keys = ("seconds", "rate")
     supplies = ("spectrum",)
     tensors = ("audio", "log_mel", "audio_length")
+    corruptions = "lepton.dataset.corruptions.sound.SoundCorruptions"
     file_endings = AUDIO_ENDINGS
     run_files = MappingProxyType({AUDIO_FILE: "samples"})
 
@@ -146,11 +147,18 @@ class AudioInputs(DecodedInputs):
             lengths, bands = sounds.lengths(rows), [self.spectra.bands] if self.spectra else []
             shape = (int(lengths.max(initial=1)), *bands)
             return _rows(name, self.taken(sounds.take, rows, shape, DTYPES[name]), lengths)
+        return self.rows_of(self.waveforms(frame[self.own_columns[0]].iloc[rows]))
+
+    def waveforms(self, column: pd.Series) -> list[np.ndarray]:
+        """The samples of further sounds. Shapes: each (samples,) int16."""
         assert self.reader is not None
-        column = frame[self.own_columns[0]].iloc[rows]
-        sounds = column.to_numpy(object)
-        decoded = decoded_or_refused(in_threads(self.reader.read, sounds, namer(column)))
-        audio, lengths = padded_samples([samples for samples, _ in decoded])
+        reading = in_threads(self.reader.read, column.to_numpy(object), namer(column))
+        return [samples for samples, _ in decoded_or_refused(reading)]
+
+    def rows_of(self, sounds: list[np.ndarray]) -> Rows:
+        """The tensors of sounds that were decoded."""
+        assert self.reader is not None
+        audio, lengths = padded_samples(sounds)
         if not (self.spectrum and self.keeps_spectra):
             return _rows("audio", torch.from_numpy(audio), lengths)
         module = self.spectrum.at(self.reader.rate)

@@ -74,6 +74,7 @@ class InputKind(ShownInputs):
     most_columns = 1  # that it takes
     takes_rest = False  # True: of all columns that no other kind takes
     file_endings: tuple[str, ...] = ()  # in small letters, where cells are paths of files
+    corruptions: str | None = None  # dotted name of a class that says what may go wrong with them
     absence: Absence | None = None  # what a row without its cells is; None: as the kind itself says
 
     def __init__(self) -> None:

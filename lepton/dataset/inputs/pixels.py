@@ -33,6 +33,7 @@ class PixelInputs(DecodedInputs):
     Units: mean and std of pixels from 0 to 1, over the training rows.
     """
 
+    corruptions = "lepton.dataset.corruptions.picture.PictureCorruptions"
     sizes: ClassVar[tuple[str, ...]] = ("channels", "height", "width")  # of a row, in a spec
     block_rows: ClassVar[int] = BLOCK_ROWS  # whose pixels are counted at a time
     shape: Any  # a dataclass, of what files are to become

@@ -48,6 +48,7 @@ class TableInputs(InputKind):
     column_argument = "columns"
     takes_rest = True
     tensors = ("num", "cat")
+    corruptions = "lepton.dataset.corruptions.table.TableCorruptions"
 
     def __init__(
         self,

@@ -55,6 +55,7 @@ class TextInputs(InputKind):
     run_files = MappingProxyType({TOKENIZER_FILE: "tokens"})
     padding = "batch"
     cell_length = 300
+    corruptions = "lepton.dataset.corruptions.text.TextCorruptions"
 
     def __init__(
         self,
