@@ -80,10 +80,14 @@ def build_evaluator(name: str, node: dict[str, Any]) -> Evaluator:
 
 
 def refuse_evaluators(
-    evaluators: Nodes, task: Task | None = None, require: RequireColumns | None = None
+    evaluators: Nodes,
+    task: Task | None = None,
+    require: RequireColumns | None = None,
+    config: Mapping[str, Any] | None = None,
 ) -> None:
     """Refuses, before what takes long, values that an evaluator refuses; where the task is known
-    also a task that it cannot measure, and where `require` is, data without the columns it needs.
+    also a task that it cannot measure, where `require` is data without the columns it needs, and
+    with the `config` of a run such a run.
 
     Raises: ConfigError.
     """
@@ -92,6 +96,8 @@ def refuse_evaluators(
         try:
             if task is not None:
                 evaluator.check(task)
+                if config is not None:
+                    evaluator.check_run(task, config)
             if require is not None and (names := evaluator.columns()):
                 require(names)
         except LeptonError as e:
@@ -104,7 +110,7 @@ def refuse_evaluations_of(config: dict[str, Any], task: Task, data: Data) -> Non
         return
     if EVALUATED_SPLIT not in data.splits:
         raise ConfigError("evaluation: needs a test split, which dataset.test_size=0 does without")
-    refuse_evaluators(config["evaluation"], task, partial(require_columns, data))
+    refuse_evaluators(config["evaluation"], task, partial(require_columns, data), config)
 
 
 def evaluate(model: EvaluatedModel, name: str, node: dict[str, Any], seed: int) -> Evaluation:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
 from lepton.dataset.corruptions.corruptions import SEVERITIES, Corruptions, corruptions_of
 from lepton.dataset.data import Rows
@@ -64,7 +63,7 @@ class Corruption(Evaluator):
             baseline_errors(self.baseline, self._settings(known), task)
 
     def evaluate(self, model: EvaluatedModel, seed: int) -> Evaluation:
-        rows = _in_order(model.rows)
+        rows = model.ordered_rows
         found = [self._scores(model, CLEAN, 0, rows)]
         kinds = [corruptions_of(type(kind))(kind) for kind in model.kinds]
         of_kinds = {name: kind for kind in kinds for name in kind.functions}
@@ -122,9 +121,3 @@ class Corruption(Evaluator):
             **{"corruption": name, "severity": severity},
             **model.task.summarize(model.states(rows)),
         }
-
-
-def _in_order(rows: Rows) -> Rows:
-    """The rows in the order of their ids, as raw inputs and predictions stand."""
-    order = torch.as_tensor(rows["id"]).argsort(stable=True)
-    return {name: values[order] for name, values in rows.items()}

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import torch
 
 from lepton.dataset.data import Rows
 from lepton.dataset.inputs.find import kinds_in
@@ -38,6 +39,7 @@ class EvaluatedModel:
     read_learner: Callable[[], Learner] | None  # None: it predicts through other runs
     read_rows: Callable[[], Rows]
     read_kinds: Callable[[], Sequence[InputKind]] = tuple
+    read_config: Callable[[], dict[str, Any]] = dict  # of the run, or of the first it was made of
     read_rule: Callable[[], DecisionRule | None] = lambda: None
 
     @cached_property
@@ -90,6 +92,17 @@ class EvaluatedModel:
         """
         self._own_model()
         return self.read_rows()
+
+    @property
+    def ordered_rows(self) -> Rows:
+        """The same in the order of their ids, in which predictions and inputs stand."""
+        order = torch.as_tensor(self.rows["id"]).argsort(stable=True)
+        return {name: values[order] for name, values in self.rows.items()}
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """What the run was trained by."""
+        return self.read_config()
 
     @cached_property
     def kinds(self) -> Sequence[InputKind]:

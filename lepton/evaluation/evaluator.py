@@ -52,6 +52,12 @@ class Evaluator:
         Raises: LeptonError.
         """
 
+    def check_run(self, task: Task, config: Mapping[str, Any]) -> None:
+        """As `check`, of a run that is to be trained by this config.
+
+        Raises: LeptonError.
+        """
+
     def columns(self) -> Sequence[str]:
         """The columns of `model.inputs` that it needs by name, inputs of the model or not; data
         without one are refused as by `check`."""

@@ -44,6 +44,7 @@ def load_evaluated_run(folder: Path) -> EvaluatedModel:
         read_learner=partial(_learner, folder) if _has_own_model(folder) else None,
         read_rows=partial(_test_rows, folder),
         read_kinds=partial(_kinds, folder, spec),
+        read_config=partial(read_config, trained_run(folder) / CONFIG_FILE),
         read_rule=partial(read_rule, folder),
     )
 

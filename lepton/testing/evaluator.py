@@ -54,7 +54,7 @@ class EvaluatorContract(Contract):
             result = train(compose(*self.overrides, f"runs={runs}", "study=contract"))
             model = load_evaluated_run(Path(runs) / "contract" / result.run)
             _ = model.learner, model.rows, model.predictions, model.validation, model.inputs
-            _ = model.rule, model.validation_inputs, model.kinds
+            _ = model.rule, model.validation_inputs, model.kinds, model.config
         return model
 
     @shared

@@ -142,6 +142,10 @@ class Network:
         """The inputs of the head for whole tensors, on the CPU."""
         return self._compute(self.model, inputs, tunable(self.model).features)
 
+    def outputs(self, inputs: Rows, compute: Callable[[Rows], Tensor]) -> Tensor:
+        """The rows of `compute`, which is given batches as the model reads them; on the CPU."""
+        return self._compute(self.model, inputs, compute)
+
     def _compute(self, model: nn.Module, inputs: Rows, compute: Callable[[Rows], Tensor]) -> Tensor:
         kinds, device = self.input_kinds, self.device
         return compute_in_batches(model, inputs, compute, kinds=kinds, device=device)

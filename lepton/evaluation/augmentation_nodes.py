@@ -1,0 +1,78 @@
+"""Augmentations for rows of a finished run: those that it was trained with, or named ones."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+import yaml
+from torch import nn
+
+from lepton import build
+from lepton.config.chosen_options import chosen_nodes
+from lepton.config.node_checks import target_problems
+from lepton.config.options import find_options
+from lepton.errors import LeptonError, did_you_mean
+from lepton.evaluation.evaluator import batch_draw
+from lepton.example import make_batch
+from lepton.method import Method, overrides
+from lepton.spec import DataSpec
+
+GROUP = "augmentation"
+Nodes = dict[str, dict[str, Any]]
+
+
+def augmentation_nodes(
+    named: Mapping[str, Mapping[str, Any]] | None, config: Mapping[str, Any]
+) -> Nodes:
+    """The nodes of the named augmentations, or of those of a run's config where none is named.
+
+    Raises: LeptonError for a name or a key that there is not, and for a run without any.
+    """
+    if named is None:
+        own = {path.rpartition(".")[2]: node for path, node in chosen_nodes(config, GROUP).items()}
+        if not own:
+            raise LeptonError(
+                "augmentation: null, and the run was trained without any; name one, as {mixup: {}}"
+            )
+        return own
+    files, nodes = find_options()[GROUP], {}
+    for name, values in named.items():
+        if name not in files or name == "none":
+            raise LeptonError(f"augmentation: there is no {name!r}{did_you_mean(name, files)}")
+        node = yaml.safe_load(files[name].read_text())[name] | dict(values or {})
+        if problems := target_problems(f"augmentation.{name}", node, (), name, group=GROUP):
+            raise LeptonError(problems[0])
+        nodes[name] = node
+    return nodes
+
+
+def build_augmentations(nodes: Nodes, spec: DataSpec) -> list[Method]:
+    """The augmentations, by name.
+
+    Raises: LeptonError for one that changes no inputs of these data, and one that mixes rows or
+        targets, which are not known of a row that is to be predicted.
+    """
+    methods = []
+    for name, node in sorted(nodes.items()):
+        method: Method = build.instantiate(node, GROUP)
+        method.stream_name = f"{GROUP}.{name}"
+        kinds = method.changes_inputs
+        if not overrides(type(method), "on_batch") or (kinds and not {*kinds} & {*spec.kinds}):
+            held = " and ".join(spec.kinds)
+            raise LeptonError(f"augmentation: {name} changes no inputs of the kind {held}")
+        if _changes_targets(method, spec):
+            raise LeptonError(f"augmentation: {name} changes targets, which are not known here")
+        methods.append(method)
+    return methods
+
+
+def _changes_targets(method: Method, spec: DataSpec) -> bool:
+    """True for a method that mixes the targets of made-up rows; one that needs the model itself,
+    which is not there yet, mixes none."""
+    batch = make_batch(spec, rows=4)
+    try:
+        method.prepare(nn.Identity(), spec)
+    except LeptonError:
+        return False
+    changed = method.on_batch({**batch}, batch_draw(0, 0))
+    return not torch.equal(changed["target"], batch["target"])
