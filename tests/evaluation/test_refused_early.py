@@ -45,8 +45,8 @@ REFUSED = [
     ),
     ("dataset=diabetes evaluation=smoothing", "a task regression has no class to certify"),
     (
-        "dataset=vader evaluation=smoothing model=text_cnn",
-        "sigma: inputs are of the kind text, to which no noise can be added",
+        "dataset=german_credit dataset.keep=[purpose,savings] evaluation=smoothing",
+        "sigma: inputs are categories alone, to which no noise can be added",
     ),
     (
         "dataset=wine evaluation=corruption evaluation.corruption.severities=[1,6]",

@@ -1,5 +1,6 @@
 """The evaluator `smoothing`: certified radii, held to the closed form of a linear model."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,8 +9,10 @@ import torch
 from scipy.special import ndtr, ndtri
 from scipy.stats import binomtest
 
+from lepton.dataset.inputs.example_table import table_fields
+from lepton.errors import LeptonError
 from lepton.evaluation.smoothing import Smoothing
-from lepton.example import make_spec
+from lepton.example import make_spec, make_text_spec
 from lepton.stats.exact_share import exact_lower_limit
 from lepton.task.binary import Binary
 from lepton.testing import EvaluatorContract
@@ -86,6 +89,14 @@ def test_accuracies_count_rows_that_are_right_and_certified_so_far(model):
     assert metrics["radius"] == pytest.approx((table["radius"] * right).mean())
     assert metrics["accuracy"] >= metrics["radius_0.1/accuracy"] >= metrics["radius_0.5/accuracy"]
     assert 0 < metrics["abstained"] < 0.5  # some rows lie at the plane
+
+
+def test_noise_on_texts_and_on_several_kinds_is_refused():
+    words = replace(make_text_spec("binary"), **table_fields(2, ()))
+    for spec, line in ((make_text_spec("binary"), "of the kind text"), (words, "table, text, of")):
+        task = Binary(spec, class_weights=None, monitor=None)
+        with pytest.raises(LeptonError, match=f"sigma: inputs are .*{line}"):
+            smoothing().check(task)
 
 
 @pytest.mark.parametrize("successes", [0, 1, 40, 99, 100])
