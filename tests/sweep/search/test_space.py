@@ -23,6 +23,7 @@ from tests.sound_files import write_tones
 OPTIONS = find_options()
 NAMES = sorted(set(OPTIONS["search"]) - {"none"})
 RANDOM = {"_target_": "optuna.samplers.RandomSampler", "seed": 0}
+SEVERAL = ("regularization", "augmentation")  # groups of which a run may have several options
 SMALL = {  # sizes that cost less; the command line wins over the space
     "mlp": ["model.hidden=[8],[8,8]"],
     "resnet": ["model.width=range(8,17)", "model.blocks=1,2"],
@@ -42,6 +43,8 @@ TABLE = ("dataset=synthetic", "dataset.rows=120")
 IMAGES = ("dataset=digits", "dataset.fraction=0.1")
 SOUNDS = ("dataset=audio_folder", "dataset.path=tones")
 OVERRIDES = {
+    **dict.fromkeys(("regularization", "augmentation_table"), (*TABLE, "model=mlp_small")),
+    "augmentation_image": (*IMAGES, "model=cnn_small"),
     "audio_cnn": SOUNDS,
     **dict.fromkeys(("cnn_small", "image_resnet", "vit", "convnext", "mobilenet"), IMAGES),
     "finetune": (*TEXTS, *TUNED, "finetune=bitfit"),
@@ -81,10 +84,12 @@ def test_a_space_names_its_source_its_model_and_keys_that_there_are(name, here):
     chosen = {key: params(name)[key] for key in ("optimizer", "finetune") if key in params(name)}
     overrides = [f"{key}={value}" for key, value in {"model": model, **chosen}.items()]
     overrides += ["init_from=start.pt"] if "finetune" in chosen else []
+    methods = {key: params(name)[key] for key in SEVERAL if key in params(name)}
+    overrides += [f"{key}=[{names.removeprefix('none,')}]" for key, names in methods.items()]
     cfg = compose(
         *(w for w in OVERRIDES.get(name, ()) if not w.startswith("init_from=")), *overrides
     )
-    for key in set(params(name)) - {"model", *chosen}:
+    for key in set(params(name)) - {"model", *chosen, *methods}:
         group, _, leaf = key.rpartition(".")
         assert leaf in (OmegaConf.select(cfg, group) if group else cfg), key
 
@@ -118,7 +123,8 @@ def test_a_trial_of_every_space_trains(name, here, run):
     ]
     multirun([*overrides, *overrides_of_space, *SMALL.get(name, [])])
     (row,) = load("runs/default").to_dict("records")
-    model = "transformer_tiny" if "init_from=start" in overrides_of_space else name
+    models = (w[6:] for w in overrides_of_space if w.startswith("model="))
+    model = next(models, name)
     assert (row["status"], row["model"]) == ("finished", model)
     assert "search" not in row
 
