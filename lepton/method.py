@@ -73,6 +73,8 @@ class Method:
     stackable: tuple[str, ...] = ()
     replayable = False  # True where hooks in the step do the same tensor operations each time
     stream_name = ""  # of what it draws: its place in the config, which the builder sets
+    grows_until = 0.0  # share of the training in which it grows; no epoch before may be the best
+    first_candidate = 0  # the first epoch that may be the best, as the builder says
     alone: str | None = None  # why a run with it cannot share a stack; of some models, in `prepare`
     perturbs_weights = False  # has a `perturbation`, of which a run has one
     needs_start = False  # goes with fine-tuning alone, by which weights are loaded
@@ -127,12 +129,15 @@ class Method:
     def on_epoch(self, model: nn.Module, epoch: int) -> None:
         """Is called before the training of an epoch, also of one that is gone on with."""
 
-    def on_batch(self, batch: Batch, draw: Draw) -> Batch:
-        """The training batch to learn from; `target` is already encoded by the task.
+    def on_batch(
+        self, batch: Batch, draw: Draw, model: nn.Module, task: "Task", progress: Tensor
+    ) -> Batch:
+        """The training batch to learn from; `target` is already encoded by the task. `progress` ()
+        is the share of the training that is over; the model may be called by `output_apart`.
 
         Where a head is trained alone, on features of a frozen network, the inputs are `features`.
         `logit_offset` (B, outputs) of a batch is added to logits wherever their loss is computed.
-        A method may leave `draw` out of its parameters.
+        A method may leave all but the batch out of its parameters.
         """
         return batch
 
@@ -144,13 +149,14 @@ class Method:
         loss: Tensor,
         logits: Tensor,
         draw: Draw,
+        progress: Tensor,
     ) -> Tensor:
         """The loss of a batch in place of `loss`, which is the task's as earlier methods left it.
 
         It may call the model again, `model(batch)`, or with other weights by `output_apart`;
         `task.loss_of(logits, batch)` is the loss of that, which heeds `dataset.weight`.
         `batch` is what all `on_batch` made of it, `logits` what the model said to it when it was
-        called for the task's loss. A method may leave `logits` and `draw` out of its parameters.
+        called for the task's loss. A method may leave out the parameters after `loss`.
         """
         return loss
 

@@ -14,7 +14,7 @@ from lepton.config.options import find_options
 from lepton.errors import LeptonError, did_you_mean
 from lepton.evaluation.evaluator import batch_draw
 from lepton.example import make_batch
-from lepton.method import Method, overrides
+from lepton.method import Method, overrides, requested
 from lepton.spec import DataSpec
 
 GROUP = "augmentation"
@@ -74,5 +74,9 @@ def _changes_targets(method: Method, spec: DataSpec) -> bool:
         method.prepare(nn.Identity(), spec)
     except LeptonError:
         return False
-    changed = method.on_batch({**batch}, batch_draw(0, 0))
+    hook = type(method).on_batch
+    if requested(hook, model=None):
+        return False
+    given = requested(hook, draw=batch_draw(0, 0), progress=torch.ones(()))
+    changed = method.on_batch({**batch}, **given)
     return not torch.equal(changed["target"], batch["target"])

@@ -13,7 +13,7 @@ from lepton.evaluation.augmentation_nodes import augmentation_nodes, build_augme
 from lepton.evaluation.evaluated_model import EvaluatedModel
 from lepton.evaluation.evaluator import Evaluation, Evaluator, RowScores, batch_draw
 from lepton.evaluation.shown_table import ShownTable
-from lepton.method import Batch, Method
+from lepton.method import Batch, Method, requested
 from lepton.seeds import derive
 from lepton.stats.bootstrap import Intervals, bootstrap_intervals
 from lepton.storage.predictions import SplitPredictions
@@ -83,7 +83,9 @@ class Tta(Evaluator):
 
         def changed(batch: Batch) -> Tensor:
             for method in methods:
-                batch = method.on_batch(batch, batch_draw(derive(seed, method.stream_name), 0))
+                draw = batch_draw(derive(seed, method.stream_name), 0)
+                given = {"draw": draw, "model": network, "task": task, "progress": torch.ones(())}
+                batch = method.on_batch(batch, **requested(type(method).on_batch, **given))
             return task.keep(task.predict(task.forward(network, batch)))
 
         return learner.outputs(model.ordered_rows, changed)

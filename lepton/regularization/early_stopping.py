@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -17,7 +17,8 @@ from lepton.values.bounds import AtLeast0, NotBelow0
 class EarlyStopping(Method):
     """Ends training when the task's monitor has not improved for `patience` epochs; None: never.
 
-    Watches `val/score`: the monitor, negated where smaller is better.
+    Watches `val/score`: the monitor, negated where smaller is better. Epochs in which other methods
+    still grow to their strength do not count.
     Source: Prechelt 1998, https://doi.org/10.1007/3-540-49430-8_3
     """
 
@@ -40,11 +41,12 @@ class EarlyStopping(Method):
         stopper = self.stopper()
         return [] if stopper is None else [stopper]
 
-    def stopper(self) -> Stopper | None:
+    def stopper(self) -> "StopperFrom | None":
         """A new callback of Lightning's with these values; None where nothing ends training."""
         if self.patience == math.inf:
             return None
-        return Stopper(
+        return StopperFrom(
+            self.first_candidate,
             monitor="val/score",
             mode="max",
             patience=int(self.patience),
@@ -57,16 +59,33 @@ class EarlyStopping(Method):
         return StackedEarlyStopping(members)
 
 
+class StopperFrom(Stopper):
+    """Lightning's callback, which looks at no epoch before the first that counts."""
+
+    def __init__(self, first_epoch: int, **settings: Any):
+        super().__init__(**settings)
+        self.first_epoch = first_epoch
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.current_epoch >= self.first_epoch:
+            super().on_validation_end(trainer, pl_module)
+
+
 class StackedEarlyStopping(StackedMethod):
     """A stopper for each member; it gets scores in the default float type, as from Lightning."""
 
     def __init__(self, members: Sequence[EarlyStopping]):
         super().__init__(members)
         self.stoppers = [member.stopper() for member in members]
+        self.epoch = -1
 
     def stops(self, scores: Sequence[float]) -> list[bool]:
+        self.epoch += 1
         pairs = zip(self.stoppers, map(torch.tensor, scores), strict=True)
-        return [s is not None and stops_after(s, score) for s, score in pairs]
+        return [
+            s is not None and self.epoch >= s.first_epoch and stops_after(s, score)
+            for s, score in pairs
+        ]
 
     def keep(self, rows: Tensor) -> None:
         super().keep(rows)

@@ -18,12 +18,14 @@ def training_loss(
     methods: Sequence[Method],
     batch: Batch,
     draws: Sequence[Draw] = (),
+    progress: Tensor | None = None,
 ) -> Tensor:
     """The task's loss on the batch as the methods change it, plus their penalties; a scalar.
 
-    `draws`: one for each of the methods that draw, in their order.
+    `draws`: one for each of the methods that draw, in their order. `progress`: the share of the
+    training that is over; None where it begins. Shapes: ().
     """
-    return loss_and_normalizer(model, task, methods, batch, draws)[0]
+    return loss_and_normalizer(model, task, methods, batch, draws, progress)[0]
 
 
 def loss_and_normalizer(
@@ -32,13 +34,16 @@ def loss_and_normalizer(
     methods: Sequence[Method],
     batch: Batch,
     draws: Sequence[Draw] = (),
+    progress: Tensor | None = None,
 ) -> tuple[Tensor, Tensor | None]:
     """The training loss, and what it is a mean over where that is not the rows: see `Task`."""
     batch, is_weighted = {**batch, "target": task.encode(task.truth(batch))}, "weight" in batch
+    progress = torch.zeros(()) if progress is None else progress
     remaining = iter(draws)
     by_method = [next(remaining) if draws_numbers(type(m)) else None for m in methods]
     for method, draw in zip(methods, by_method, strict=True):
-        batch = method.on_batch(batch, **requested(type(method).on_batch, draw=draw))
+        extras = {"draw": draw, "model": model, "task": task, "progress": progress}
+        batch = method.on_batch(batch, **requested(type(method).on_batch, **extras))
         if not isinstance(batch, dict):
             raise _wrong_result(method, "on_batch", batch, "the batch to learn from, a dict")
         if is_weighted and "weight" not in batch:
@@ -50,7 +55,8 @@ def loss_and_normalizer(
     loss = task.loss_of(logits, batch)
     for method, draw in zip(methods, by_method, strict=True):
         if overrides(type(method), "loss"):
-            extras = requested(type(method).loss, logits=logits, draw=draw)
+            extras = {"logits": logits, "draw": draw, "progress": progress}
+            extras = requested(type(method).loss, **extras)
             loss = method.loss(model, task, batch, loss, **extras)
             if not isinstance(loss, Tensor) or loss.ndim:
                 raise _wrong_result(method, "loss", loss, "the loss of the batch, one number")

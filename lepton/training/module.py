@@ -22,6 +22,7 @@ from lepton.task import Task
 from lepton.trainer.default import Trainer
 from lepton.training import memory
 from lepton.training.dropout_masks import MaskStream
+from lepton.training.elapsed import Elapsed, first_candidate
 from lepton.training.epoch_line import epoch_line, pruned_run
 from lepton.training.loss import loss_and_normalizer, stream_names
 from lepton.training.perturbation import loss_to_learn_from, perturbing_method
@@ -110,6 +111,7 @@ class TrainingModule(pl.LightningModule):
         optimizer = self.optimizer
         for batch in block:
             self.draw_streams.set_step(len(self.losses))
+            self.elapsed.set(self.current_epoch, len(self.losses), self.num_batches)
             loss, normalizer = self._loss(batch)
             if self.single_process:  # several processes end together, after the epoch
                 self._check_finite(loss)
@@ -128,8 +130,8 @@ class TrainingModule(pl.LightningModule):
 
     def _loss(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
         """The loss of a batch; asked for again, methods draw the same numbers."""
-        draws = self.draw_streams.draws(self.draw_streams.keys[0])
-        return loss_and_normalizer(self.model, self.task, self.methods, batch, draws)
+        step = (self.draw_streams.draws(self.draw_streams.keys[0]), self.elapsed.shares[0])
+        return loss_and_normalizer(self.model, self.task, self.methods, batch, *step)
 
     def _check_finite(self, loss: Tensor) -> None:
         """Raises: Diverged when this loss, or on a GPU the one before, is no finite number."""
@@ -186,6 +188,7 @@ class TrainingModule(pl.LightningModule):
         self.mask_stream.move(self.device)
         self.mask_stream.start_epoch(self.current_epoch, rank=self.global_rank)
         self.draw_streams.move(self.device)
+        self.elapsed = Elapsed([self.lepton_trainer.epochs], self.device)
         self.draw_streams.start_epoch(self.epoch, rank=self.global_rank)
         for method in self.methods:
             method.on_epoch(self.model, self.current_epoch)
@@ -225,11 +228,12 @@ class TrainingModule(pl.LightningModule):
             return
         name, value = self.task.monitor, self.task.monitored(self.validated)
         self.validated.clear()
-        score = self.task.as_score(value)
         if not math.isfinite(value):
             raise Diverged(f"validation {name} is {value} after epoch {self.current_epoch + 1}")
         self._log_epoch({f"val/{name}": value}, prog_bar=True)
-        self._log_epoch({"val/score": score})
+        self._log_epoch({"val/score": (score := self.task.as_score(value))})
+        if self.current_epoch <= first_candidate(self.methods, self.lepton_trainer.epochs):
+            self.best_score = -math.inf  # of epochs that do not count
         if self.trainer.strategy.broadcast(score > self.best_score):
             self.best_score, self.best_epoch = score, self.epoch
             self.best_state = {k: v.detach().clone() for k, v in self.model.state_dict().items()}

@@ -21,6 +21,7 @@ from lepton.trainer.default import resolve_precision, takes_cuda
 from lepton.training import memory
 from lepton.training.architecture import save_architecture
 from lepton.training.dropout_masks import MaskStream, use_mask_stream
+from lepton.training.elapsed import first_candidate
 from lepton.training.further_rows import with_further_rows
 from lepton.training.model_mistakes import (
     explained_model,
@@ -71,6 +72,9 @@ class Network:
             self.methods = build.methods(config)
             for method in self.methods:
                 model = method.prepare(model, spec)
+                method.first_candidate = first_candidate(
+                    self.methods, config["trainer"]["max_epochs"]
+                )
         self.model: nn.Module = model
         if run_folder is None:
             _log_remarks(model)

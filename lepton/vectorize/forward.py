@@ -14,6 +14,7 @@ from lepton.randomness.draw import Draw
 from lepton.randomness.streams import DrawStreams
 from lepton.task import Task
 from lepton.training.dropout_masks import MaskStream, StreamDropout
+from lepton.training.elapsed import Elapsed
 from lepton.training.loss import stream_names, training_loss
 from lepton.training.network import Network
 from lepton.training.perturbation import perturbing_method
@@ -41,6 +42,8 @@ class StackedForward(StackState):
         self.computation.task.row_loss = copy.copy(first.task.row_loss)
         names = stream_names(first.methods)
         self.draw_streams = DrawStreams(mask_stream.seeds, names, device)
+        lengths = [network.config["trainer"]["max_epochs"] for network in networks]
+        self.elapsed = Elapsed(lengths, device)
         self.buffers = _untrained_tensors(networks, device, dtype)
         self.member_attributes = _member_attributes(networks, device, dtype)
         self.dropout_names: list[str] = []
@@ -78,11 +81,12 @@ class StackedForward(StackState):
         self.model.train()
         for layer in self.dropouts.values() if buffers is None else ():
             layer.begin_step()
-        in_dims = (0, 0, 0, 0, None if common else 0)
+        in_dims = (0, 0, 0, 0, 0, None if common else 0)
         losses = vmap(self._loss, in_dims=in_dims, randomness="different")
         buffers = of_submodule(self.buffers if buffers is None else buffers)
         attributes, keys = self.member_attributes, self.draw_streams.keys
-        return losses(of_submodule(parameters), buffers, attributes, keys, batch)
+        shares = self.elapsed.shares
+        return losses(of_submodule(parameters), buffers, attributes, keys, shares, batch)
 
     @torch.no_grad()
     def perturbed(self, parameters: Batch, gradients: Batch) -> Batch:
@@ -126,12 +130,14 @@ class StackedForward(StackState):
         buffers: Batch,
         member_attributes: dict[AttributeKey, Tensor],
         keys: Tensor,
+        progress: Tensor,
         batch: Batch,
     ) -> Tensor:
         """One member's loss, as vmap calls it."""
         self._set_attributes(member_attributes)
         draws = self.draw_streams.draws(keys)
-        return functional_call(self.computation, parameters | buffers, (batch, draws))
+        given = (batch, draws, progress)
+        return functional_call(self.computation, parameters | buffers, given)
 
     def _prediction(self, parameters: Batch, buffers: Batch, batch: Batch) -> Tensor:
         """One member's predictions, as vmap calls it."""
@@ -159,6 +165,7 @@ class StackedForward(StackState):
     def keep(self, rows: Tensor) -> None:
         super().keep(rows)
         self.draw_streams.keep(rows)
+        self.elapsed.keep(rows)
         self.member_attributes = {key: v[rows] for key, v in self.member_attributes.items()}
         for layer in self.dropouts.values():
             layer.set_rates(layer.rates[rows])
@@ -172,11 +179,13 @@ class Computation(nn.Module):
         super().__init__()
         self.model, self.task, self.methods = model, task, methods
 
-    def forward(self, batch: Batch, draws: Sequence[Draw] | None = None) -> Tensor:
+    def forward(
+        self, batch: Batch, draws: Sequence[Draw] | None = None, progress: Tensor | None = None
+    ) -> Tensor:
         """The loss of a batch, or without `draws` the model's logits."""
         if draws is None:
             return self.task.forward(self.model, batch)
-        return training_loss(self.model, self.task, self.methods, batch, draws)
+        return training_loss(self.model, self.task, self.methods, batch, draws, progress)
 
     def owner(self, index: int) -> Any:
         """The method of an index, the task for TASK, its loss for LOSS."""

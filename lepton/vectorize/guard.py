@@ -161,13 +161,14 @@ class StepComparison:
         streams = DrawStreams([member.seed], stream_names(network.methods), device)
         streams.start_epoch(stack.epoch)
         streams.set_step(len(stack.batch_losses))
-        batch = in_dtype(self.batch, dtype)
+        batch, progress = in_dtype(self.batch, dtype), stack.forward.elapsed.shares[self.row]
         computation = Computation(model.train(), network.task, network.methods)
         perturbing = perturbing_method(network.methods)
 
         def loss_at(parameters: Batch) -> Tensor:
             draws = streams.draws(streams.keys[0])
-            return functional_call(computation, of_submodule(parameters | buffers), (batch, draws))
+            given = (batch, draws, progress)
+            return functional_call(computation, of_submodule(parameters | buffers), given)
 
         with other_global_numbers(self.seed, device), masks_from(model, self.masks.fork(0)):
             loss = learned = loss_at(parameters)

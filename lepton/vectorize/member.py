@@ -22,6 +22,7 @@ from lepton.storage.run_writing import writing_run
 from lepton.storage.shared_files import share_files
 from lepton.sweep.job import Job
 from lepton.training.checkpoint import Checkpoints
+from lepton.training.elapsed import first_candidate
 from lepton.training.epoch_line import epoch_line, pruned_run
 from lepton.training.network import Network
 from lepton.training.publish import publish_run
@@ -121,6 +122,9 @@ class StackMember:
         # in the default float type, as Lightning logs values
         self.epoch_values = {name: float(torch.tensor(number)) for name, number in named.items()}
         self.score = self.epoch_values["val/score"]
+        epochs = self.job.config["trainer"]["max_epochs"]
+        if epoch <= first_candidate(self.network.methods, epochs):
+            self.best_score = -math.inf
         self.is_best = score > self.best_score
         if not math.isfinite(value):
             weights = f"of epoch {self.network.best_epoch + 1}, the best" if epoch else "the first"

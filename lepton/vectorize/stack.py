@@ -90,6 +90,7 @@ class Stack:
         batch_size, done = rows.shape[-1], len(self.batch_losses)
         batch = {name: batches.spread(tensor) for name, tensor in self.gather(rows).items()}
         self.forward.draw_streams.set_step(done)
+        self.forward.elapsed.set(self.epoch, done, batches.num_batches)
         share = 1.0
         if self.accumulate > 1:
             share = batches.share_of_step(done, self.accumulate, batch_size)

@@ -16,7 +16,7 @@ SMALL = (*DATA, *MODEL, "trainer.progress=false", "optimizer.lr=0.01")
 EXACT = "trainer.precision=64-true"
 METHODS = {  # the words that choose it, its key that members of a stack differ in, of what data
     "mixup": ("augmentation=own_mixup", "augmentation.own_mixup.alpha", "dataset.classes=2"),
-    "fgsm": ("adversarial=fgsm", "adversarial.fgsm.epsilon", "dataset.classes=3"),
+    "fgsm": ("adversarial=own_fgsm", "adversarial.own_fgsm.epsilon", "dataset.classes=3"),
     "rdrop": ("regularization=rdrop", "regularization.rdrop.alpha", "model.dropout=0.3"),
     "sam": ("regularization=sam", "regularization.sam.rho", "dataset.classes=0"),
     "distillation": ("regularization=distillation", "regularization.distillation.share", "seed=1"),

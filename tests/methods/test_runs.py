@@ -50,14 +50,14 @@ def test_so_they_do_with_batch_normalization_and_dropout(gap, words, method):
 ALL = (
     "regularization=[rdrop,sam,label_smoothing,ema]",
     "augmentation=own_mixup",
-    "adversarial=fgsm",
+    "adversarial=own_fgsm",
 )
 
 
 @pytest.mark.slow
 def test_several_methods_at_once_share_a_stack_in_which_each_draws_its_own(gap, words):
     overrides = ("dataset.classes=3", "dataset.categories=[]", "trainer.accumulate_grad_batches=2")
-    overrides += ("augmentation.own_mixup.alpha=0.3", "adversarial.fgsm.epsilon=0.01,0.1")
+    overrides += ("augmentation.own_mixup.alpha=0.3", "adversarial.own_fgsm.epsilon=0.01,0.1")
     assert gap(*SMALL, EXACT, *ALL, *overrides, "model.dropout=0.2", "seed=1,2") < 1e-8
 
 

@@ -87,6 +87,26 @@ def test_hooks_draw_only_where_they_name_it_and_each_method_has_numbers_of_its_o
     assert not torch.equal(first, next_step)
 
 
+class Asking(Method):
+    """Puts what the model says to a batch into it, and counts the loss by what is over."""
+
+    def on_batch(self, batch, model, task, progress):
+        said = task.loss_of(output_apart(model, batch), batch)
+        return batch | {"num": batch["num"] + said + progress}
+
+    def loss(self, model, task, batch, loss, progress):
+        return loss * progress
+
+
+def test_hooks_are_given_the_model_and_the_share_of_the_training_that_is_over():
+    model, batch, share = Head(), batch_of(6), torch.tensor(0.25)
+    said = TASK.loss(model(batch), TASK.encode(batch["target"]))
+    moved = batch | {"num": batch["num"] + said + 0.25}
+    expected = 0.25 * TASK.loss(model(moved), TASK.encode(batch["target"]))
+    torch.testing.assert_close(training_loss(model, TASK, [Asking()], batch, (), share), expected)
+    assert training_loss(model, TASK, [Asking()], batch) == 0  # where it begins
+
+
 def test_the_output_apart_leaves_running_statistics_as_they_are():
     model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
     before = {name: buffer.clone() for name, buffer in model.named_buffers()}
