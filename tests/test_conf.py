@@ -25,7 +25,7 @@ COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new optio
     "evaluation": 13,
     "metric": 12,
     "callbacks": 4,
-    "adversarial": 1,
+    "adversarial": 8,
     "augmentation": 23,
     "model": 37,
     "optimizer": 9,
@@ -62,6 +62,7 @@ PAIRS = [*PAIRS, "dataset.use=[image,text]", "task=contrastive", "model=two_towe
 NEEDED = {  # overrides that an option cannot do without
     "regularization=l2sp": ["finetune=full"],
     "regularization=distill": [f"regularization.distill.teacher={FINISHED}"],
+    "adversarial=mart": ["dataset=wine"],
     "loss=asymmetric": ["dataset=breast_cancer"],
     "dataset=csv": ["dataset.path={file}", "dataset.target=y"],
     "dataset=parquet": ["dataset.path={file}", "dataset.target=y"],

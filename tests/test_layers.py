@@ -33,6 +33,7 @@ LAYERS = (  # top to bottom: a module may import from its own package and from r
     ("finetune", "trainer", "logger"),
     ("build",),
     ("example",),
+    ("adversarial",),
     ("attack",),
     ("dataset", "regularization", "augmentation"),
     ("video",),

@@ -1,0 +1,1 @@
+"""Methods that train with rows which were changed to mislead the model."""
