@@ -26,7 +26,7 @@ COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new optio
     "metric": 12,
     "callbacks": 4,
     "adversarial": 8,
-    "augmentation": 23,
+    "augmentation": 24,
     "model": 37,
     "optimizer": 9,
     "scheduler": 10,

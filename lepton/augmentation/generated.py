@@ -2,12 +2,11 @@
 
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
+from lepton.augmentation.machinery.table_rows import as_table, as_tensors
 from lepton.errors import ConfigError, DataError
 from lepton.generator.generator import Generator
-from lepton.generator.rows import TableRows
 from lepton.method import Method
 from lepton.spec import DataSpec
 from lepton.values.bounds import NotBelow0
@@ -39,38 +38,7 @@ class Generated(Method):
         if not count:
             return {}
         try:
-            made = self.generator.generate(_as_table(train, spec), count, seed).rows
+            made = self.generator.generate(as_table(train, spec), count, seed).rows
         except DataError as e:
             raise ConfigError(f"augmentation.generated: {e}") from e
-        return _as_tensors(made, train)
-
-
-def _as_table(train: dict[str, Tensor], spec: DataSpec) -> TableRows:
-    """Training rows as a generator takes them; a row's weight is one of its numbers."""
-    nothing = train["target"].new_empty(len(train["target"]), 0)
-    weight = train["weight"][:, None] if "weight" in train else nothing
-    numbers, codes = [train.get("num", nothing), weight], [train.get("cat", nothing)]
-    is_number = spec.task == "regression"
-    (numbers if is_number else codes).append(train["target"][:, None])
-    return TableRows(
-        torch.cat([part.double() for part in numbers], 1).numpy(),
-        torch.cat([part.long() for part in codes], 1).numpy(),
-        (*spec.cat_cardinalities, *(() if is_number else (len(spec.classes),))),
-        "number" if is_number else "class",
-        () if is_number else tuple(map(str, spec.classes)),
-    )
-
-
-def _as_tensors(rows: TableRows, train: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Rows as those of train are."""
-    cells = {"numbers": torch.from_numpy(rows.numbers), "codes": torch.from_numpy(rows.codes)}
-    widths = {name: train[name].shape[1] for name in ("num", "cat") if name in train}
-    parts = {}
-    if "num" in train:
-        parts["num"] = cells["numbers"][:, : widths["num"]]
-    if "cat" in train:
-        parts["cat"] = cells["codes"][:, : widths["cat"]]
-    if "weight" in train:
-        parts["weight"] = cells["numbers"][:, widths.get("num", 0)]
-    parts["target"] = cells["numbers" if rows.target == "number" else "codes"][:, -1]
-    return {name: part.to(train[name].dtype).contiguous() for name, part in parts.items()}
+        return as_tensors(made, train)

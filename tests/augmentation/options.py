@@ -15,7 +15,7 @@ from lepton.randomness.draw import Draw
 from lepton.randomness.streams import DrawStreams
 
 ASKED = {"mixup": {"categories": "pick"}}  # of options that refuse some inputs by default
-NO_CHANGE = ("generated", "class_balanced_sampling")  # of a batch, but of which rows come
+NO_CHANGE = ("generated", "smote", "class_balanced_sampling")  # of a batch, but of which rows come
 NAMES = sorted({p.stem for p in (CONF_DIR / "augmentation").glob("*.yaml")} - {"none", *NO_CHANGE})
 
 
