@@ -10,9 +10,9 @@ from torch import Tensor
 
 from lepton.dataset.describe.data_spec import named_fields
 from lepton.dataset.inputs.example_table import CARDINALITIES, NUMBERS, table_fields
+from lepton.dataset.inputs.example_text import text_fields
 from lepton.dataset.inputs.find import kinds_in
 from lepton.dataset.inputs.kind import InputKind
-from lepton.dataset.inputs.text import text_fields
 from lepton.spec import DataSpec
 
 TRAIN_ROWS = 500

@@ -9,6 +9,8 @@ and columns are of the training split.
 
   RUN                   a finished run's folder
   dataset=, preprocessing=, task=   options as of `lepton train`, and their keys
+  augmentation=, model=, seed=      with them also what the first batch of such a training is
+                        before and after, with the very numbers that it draws
   samples=N             shown of each class (8)
   classes=N             shown at most, the largest first (24)
   columns=N             of the profile at most, those with remarks first (200)
@@ -19,6 +21,7 @@ examples:
   lepton show runs/first/wine-mlp-s0-65d0a8dcbb
   lepton show dataset=wine
   lepton show dataset=csv dataset.path=loans.csv dataset.target=defaulted
+  lepton show dataset=digits augmentation=[affine,mixup] augmentation.affine.flip=0
   lepton show dataset=image_folder dataset.path=photos dataset.size=64 samples=12
 """
 
@@ -51,16 +54,22 @@ def main(arguments: Sequence[str]) -> int:
     if strays := [word for word in parsed.overrides if "=" not in word]:
         hint = misread_hint(strays[0], {"dataset": find_options()["dataset"]})
         raise LeptonError(f"show: {strays[0]!r} is no key=value{hint}; {USAGE}")
-    from lepton.config.show_root import compose_show
+    from lepton.config.show_root import compose_show, compose_training, training_words
     from lepton.report.single_page import page_path, refuse_other_files, write_page
     from lepton.show.page import data_page
     from lepton.show.shown_data import read_shown_data
 
-    config = compose_show(parsed.overrides)
+    shown_words, words_of_training = training_words(parsed.overrides)
+    config = compose_show(shown_words)
+    training = compose_training(words_of_training, config) if words_of_training else None
     if out is not None:
         refuse_other_files(Path(out))
     data = read_shown_data(config)
     page = data_page(data, config, shlex.join(["lepton", "show", *arguments]))
+    if training is not None:
+        from lepton.show.augmented import augmented_section
+
+        page.sections.insert(0, augmented_section(training, config["samples"]))
     path = Path(out) if out is not None else page_path(data.name, "data")
     write_page(page, path)
     for line in (*page.summary, *parsed.notes, path):

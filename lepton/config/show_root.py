@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from lepton.config.check import group_problems
+from lepton.config.check import check, group_problems
+from lepton.config.compose import compose
 from lepton.config.constraints import missing_files, number_problems
-from lepton.config.input_kinds import use_problems
+from lepton.config.input_kinds import models_that_read, provided_kinds, use_problems
 from lepton.config.names_as_text import with_names_as_text
 from lepton.config.node_checks import key_problems, typed_keys
 from lepton.config.options import CONF_DIR
@@ -15,7 +16,36 @@ from lepton.groups import TRAINING_GROUPS
 
 GROUPS_SHOWN = ("dataset", "preprocessing", "task")
 SPANS = {"samples": (1, 100), "classes": (1, 1000), "columns": (1, 2000), "rows": (1, 10_000_000)}
+OF_AUGMENTATION = ("augmentation", "model", "seed")  # words that say of which training it is
 OF_TRAINING = {"batch_size": 1, "seed": 0, "init_from": None}  # which what is shown does not heed
+
+
+def training_words(overrides: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The words that say what is shown, and where an augmentation is asked for all those of the
+    training that it is shown of; no others."""
+    is_of_training = [_key(word) in OF_AUGMENTATION for word in overrides]
+    shown = [word for word, of in zip(overrides, is_of_training, strict=True) if not of]
+    if not any(_key(word) == "augmentation" for word in overrides):
+        return [*overrides], []
+    return shown, [word for word in overrides if _key(word) not in SPANS]
+
+
+def compose_training(words: Sequence[str], shown: dict[str, Any]) -> dict[str, Any]:
+    """The checked config of a training with these words; of a model that reads the data where they
+    name none.
+
+    Raises: ConfigError with every mistake, one line each.
+    """
+    kinds = provided_kinds(shown)
+    if not any(_key(word) == "model" for word in words) and len(kinds) == 1:
+        names = models_that_read(kinds[0]) if kinds[0].name != "table" else []
+        words = [*words, *(f"model={name}" for name in names[:1])]
+    return check(compose(*words, "trainer=cpu"))
+
+
+def _key(word: str) -> str:
+    """The group or the first key that a word sets."""
+    return word.lstrip("+").partition("=")[0].partition(".")[0]
 
 
 def compose_show(overrides: Sequence[str]) -> dict[str, Any]:

@@ -37,18 +37,9 @@ def loss_and_normalizer(
     progress: Tensor | None = None,
 ) -> tuple[Tensor, Tensor | None]:
     """The training loss, and what it is a mean over where that is not the rows: see `Task`."""
-    batch, is_weighted = {**batch, "target": task.encode(task.truth(batch))}, "weight" in batch
     progress = torch.zeros(()) if progress is None else progress
-    remaining = iter(draws)
-    by_method = [next(remaining) if draws_numbers(type(m)) else None for m in methods]
-    for method, draw in zip(methods, by_method, strict=True):
-        extras = {"draw": draw, "model": model, "task": task, "progress": progress}
-        batch = method.on_batch(batch, **requested(type(method).on_batch, **extras))
-        if not isinstance(batch, dict):
-            raise _wrong_result(method, "on_batch", batch, "the batch to learn from, a dict")
-        if is_weighted and "weight" not in batch:
-            wanted = "one with weight too, as dataset.weight gives it"
-            raise _wrong_result(method, "on_batch", batch, wanted)
+    is_weighted, by_method = "weight" in batch, _draws_by_method(methods, draws)
+    batch = batch_to_learn(model, task, methods, batch, draws, progress)
     weight = {"weight": batch["weight"]} if is_weighted else {}
     logits = task.forward(model, batch)
     batch = batch | {"target": _as_wide_as(logits, batch["target"])}
@@ -66,6 +57,33 @@ def loss_and_normalizer(
             raise _wrong_result(method, "penalty", penalty, "one number")
         loss = loss + penalty
     return loss, task.normalizer(batch["target"], **weight)
+
+
+def batch_to_learn(
+    model: nn.Module,
+    task: Task,
+    methods: Sequence[Method],
+    batch: Batch,
+    draws: Sequence[Draw],
+    progress: Tensor,
+) -> Batch:
+    """The batch with its target encoded, as all methods change it."""
+    given, batch = batch, {**batch, "target": task.encode(task.truth(batch))}
+    for method, draw in zip(methods, _draws_by_method(methods, draws), strict=True):
+        extras = {"draw": draw, "model": model, "task": task, "progress": progress}
+        batch = method.on_batch(batch, **requested(type(method).on_batch, **extras))
+        if not isinstance(batch, dict):
+            raise _wrong_result(method, "on_batch", batch, "the batch to learn from, a dict")
+        if "weight" in given and "weight" not in batch:
+            wanted = "one with weight too, as dataset.weight gives it"
+            raise _wrong_result(method, "on_batch", batch, wanted)
+    return batch
+
+
+def _draws_by_method(methods: Sequence[Method], draws: Sequence[Draw]) -> list[Draw | None]:
+    """What each method draws from; None for one that draws nothing."""
+    remaining = iter(draws)
+    return [next(remaining) if draws_numbers(type(m)) else None for m in methods]
 
 
 def _dimensions(value: Tensor | float) -> int:

@@ -32,7 +32,7 @@ from lepton.dataset.inputs.decoded import DecodedInputs, decoded_or_refused, nam
 from lepton.dataset.inputs.explained import Explained, explained_map, explained_times
 from lepton.dataset.inputs.kind import RawSplits, Rows
 from lepton.dataset.inputs.measured import MeasuredColumn
-from lepton.dataset.inputs.shown_sounds import measured_sounds, shown_sound
+from lepton.dataset.inputs.shown_sounds import SoundRows, measured_sounds, shown_sound
 from lepton.dataset.inputs.sound import Sound
 from lepton.dataset.load.batch_cutter import take
 from lepton.dataset.read.raw_table import RawTable
@@ -47,7 +47,7 @@ DTYPES = {"audio": torch.int16, "log_mel": torch.float32}
 SAMPLE_BYTES = 512  # that a network holds of a sample, as 80 kB of a frame of 10 ms at 16 kHz
 
 
-class AudioInputs(DecodedInputs):
+class AudioInputs(SoundRows, DecodedInputs):
     """A column of paths, file contents or arrays of samples, each sound as long as it is.
 
     `audio` (rows, samples) int16; where a spectrum is kept, `log_mel` (rows, frames, bands) float32

@@ -17,6 +17,7 @@ OTHER_MODULES = (
     "absence",
     "decoded",
     "example_table",
+    "example_text",
     "explained",
     "find",
     "kind",
@@ -25,6 +26,7 @@ OTHER_MODULES = (
     "pixels",
     "shown",
     "shown_sounds",
+    "shown_tensors",
     "sound",
 )  # of this package, which hold no kind
 

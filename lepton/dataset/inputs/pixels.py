@@ -13,6 +13,7 @@ import torch
 
 from lepton.dataset.inputs.decoded import DecodedInputs, decoded_or_refused, namer
 from lepton.dataset.inputs.kind import RawSplits, Rows
+from lepton.dataset.inputs.shown_tensors import shown_pixels
 from lepton.errors import DataError
 from lepton.image.decoded_pictures import BLOCK_ROWS, DecodedPixels
 from lepton.image.picture_reader import in_threads
@@ -53,6 +54,9 @@ class PixelInputs(DecodedInputs):
     def reader_of(cls, facts: dict[str, Any]) -> Any:
         """The reader of which `asdict` made these facts."""
         raise NotImplementedError
+
+    def shown_tensors(self, row: Rows, spec: DataSpec) -> dict[str, Any]:
+        return {self.name: shown_pixels(row[self.name], self.noun)} if self.name in row else {}
 
     def prepare(self, raw: RawSplits) -> dict[str, Rows]:
         assert self.decoded is not None

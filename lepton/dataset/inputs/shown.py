@@ -27,6 +27,13 @@ class ShownInputs:
         """Raw rows as a person sees them: a column an input, of texts, numbers or Media."""
         return rows[[*self.own_columns]]
 
+    def shown_tensors(self, row: Rows, spec: DataSpec) -> dict[str, Any]:
+        """A row of a batch as a person sees it: texts, numbers, lists of words or Media by name.
+
+        Shapes: those of a batch without its first dimension.
+        """
+        return {}
+
     def slice_columns(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Columns by which errors are told apart, of raw rows."""
         return rows[[]]

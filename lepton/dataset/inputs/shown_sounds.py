@@ -11,9 +11,19 @@ from lepton.audio.spectrogram import spectrogram_png
 from lepton.dataset.inputs.decoded import namer
 from lepton.dataset.inputs.measured import MeasuredColumn
 from lepton.dataset.inputs.picture import Picture
+from lepton.dataset.inputs.shown import Rows, ShownInputs
+from lepton.dataset.inputs.shown_tensors import shown_sound_row
 from lepton.dataset.inputs.sound import Sound, wav
+from lepton.spec import DataSpec
 
 SHOWN_RATE, SHOWN_SECONDS = 16_000, 10  # of a sound that a page plays; the first if none is known
+
+
+class SoundRows(ShownInputs):
+    """The part of a kind of sounds by which a person sees and hears rows of a batch."""
+
+    def shown_tensors(self, row: Rows, spec: DataSpec) -> dict[str, Any]:
+        return shown_sound_row(row, spec.inputs["audio"]["rate"])
 
 
 def shown_sound(sound: Any, name: str, reader: SoundReader | None, max_seconds: float) -> Sound:

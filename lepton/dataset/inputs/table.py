@@ -18,6 +18,7 @@ from lepton.dataset.inputs.example_table import table_fields
 from lepton.dataset.inputs.explained import Explained, explained_row
 from lepton.dataset.inputs.kind import InputKind, RawSplits, Rows, counted
 from lepton.dataset.inputs.measured import MeasuredColumn, parsed_columns
+from lepton.dataset.inputs.shown_tensors import shown_cells
 from lepton.dataset.load.batch_cutter import BATCH_BYTES, EVALUATION_ROWS
 from lepton.dataset.read.raw_table import RawTable, as_table
 from lepton.dataset.split.split_rows import SplitRows
@@ -259,6 +260,9 @@ class TableInputs(InputKind):
 
     def shown(self, rows: pd.DataFrame) -> pd.DataFrame:
         return rows
+
+    def shown_tensors(self, row: Rows, spec: DataSpec) -> dict[str, Any]:
+        return shown_cells(row, spec)
 
     def slice_columns(self, rows: pd.DataFrame) -> pd.DataFrame:
         return rows

@@ -21,6 +21,7 @@ from lepton.dataset.clean.text_rows import (
     parse_texts,
     tokenizer_inputs,
 )
+from lepton.dataset.inputs.example_text import text_fields
 from lepton.dataset.inputs.explained import Explained, reduce_to
 from lepton.dataset.inputs.kind import InputKind, RawSplits, Rows, counted
 from lepton.dataset.load.batch_cutter import take
@@ -34,7 +35,6 @@ from lepton.spec import DataSpec
 from lepton.tokenizer.fitted_tokenizer import SPEC_FIELDS, FittedTokenizer, TextTokenizer
 from lepton.tokenizer.same_tokens import same_tokens
 
-VOCABULARY_SIZE = 50  # pieces of a made-up vocabulary
 MAX_VALUES = 12  # of a column beside texts, by which the report slices
 
 
@@ -260,6 +260,13 @@ class TextInputs(InputKind):
                 f"{strays[:5]} are not"
             )
 
+    def shown_tensors(self, row: Rows, spec: DataSpec) -> dict[str, Any]:
+        if self.fitted_tokenizer is None or "tokens" not in row:
+            return {}
+        return {
+            "text": self.fitted_tokenizer.words(row["tokens"][: int(row["mask"].sum())].tolist())
+        }
+
     def slice_columns(self, rows: pd.DataFrame) -> pd.DataFrame:
         """The number of words of each text, and the other columns that have few values."""
         texts = list(self.own_columns)
@@ -286,15 +293,3 @@ class TextInputs(InputKind):
         words = tuple(self.fitted_tokenizer.words(tokens))
         values = reduce_to(attributed.get("tokens", []), len(tokens))
         return Explained(values, words, words, in_order=True)
-
-
-def text_fields(texts: int) -> dict[str, Any]:
-    """The spec fields of made-up texts, or with two of them of pairs."""
-    return {
-        "text_features": ("text", "other")[:texts],
-        "vocabulary": VOCABULARY_SIZE,
-        "pad": 0,
-        "max_length": 16,
-        "marks": (1, 2),
-        "mask_token": 3,
-    }
