@@ -36,7 +36,7 @@ class FGSM(MovedRows):
     ) -> Batch:
         if "features" in batch:
             return batch
-        around = self.around(batch, progress)
+        around = self.around(model, batch, progress)
         with in_mode(model, self.mode):
             step = self.step * around.epsilon
             return around.moved(ascend(batch_loss(model, task), around, around.random(draw), step))

@@ -63,7 +63,7 @@ class MART(MovedRows):
     ) -> Tensor:
         if "features" in batch:
             return loss
-        around = self.around(batch, progress)
+        around = self.around(model, batch, progress)
         start, step = self.nearby(around, draw), self.step * around.epsilon
         with in_mode(model, self.mode):
             losses = batch_loss(model, task)

@@ -36,7 +36,7 @@ class PGD(MovedRows):
     ) -> Batch:
         if "features" in batch:
             return batch
-        around = self.around(batch, progress)
+        around = self.around(model, batch, progress)
         settings = {"steps": self.steps, "step": self.step * around.epsilon}
         with in_mode(model, self.mode):
             start = around.random(draw)

@@ -54,7 +54,7 @@ class TRADES(MovedRows):
     ) -> Tensor:
         if "features" in batch:
             return loss
-        around = self.around(batch, progress)
+        around = self.around(model, batch, progress)
         with in_mode(model, self.mode):
             with torch.no_grad():
                 usual = logits if self.mode == "train" else logits_apart(model, task, batch)

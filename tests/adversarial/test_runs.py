@@ -24,8 +24,13 @@ KINDS = [
     (name, kind)
     for name in NAMES
     for kind in DATA
-    if (kind == "text") <= (name in (*OF_VECTORS, "vat"))
+    if (kind == "text") <= (name in (*OF_VECTORS, "vat")) and (name, kind) != ("mart", "audio")
 ]
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(here):
+    """Runs are written there."""
 
 
 @pytest.mark.parametrize(("name", "kind"), quick_rows(KINDS, ("fgsm", "table")))
@@ -77,7 +82,8 @@ def test_so_they_do_with_batch_normalization_dropout_and_accumulation(name, gap)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_killed_stack_goes_on_bit_for_bit_in_the_middle_of_an_epoch(name, train_killed):  # noqa: F811
-    words = (*SMALL, f"adversarial={name}", *SWEPT[name][:1], "seed=1", "batch_size=32")
+    same = [word for word in SWEPT[name][1:] if "," not in word]
+    words = (*SMALL, f"adversarial={name}", SWEPT[name][0], *same, "seed=1", "batch_size=32")
     train_stacked(*words, "study=whole")
     train_killed((1, 2), *words, "study=cut")
     assert train_stacked(*words, "study=cut")[1] == []

@@ -16,7 +16,8 @@ def of_length(change: Change, length: Tensor | float) -> Change:
     """The change of each row, made so long; none where it has no direction."""
     largest = torch.stack([d.flatten(1).abs().amax(1) for d in change.values()]).amax(0)
     scaled = _times(change, 1 / at_least_tiny(largest))  # whose squares do not underflow
-    return _times(scaled, length / at_least_tiny(lengths(scaled)))
+    unit = _times(scaled, 1 / at_least_tiny(lengths(scaled)))
+    return {name: length * delta for name, delta in unit.items()}
 
 
 def at_most(change: Change, length: Tensor | float) -> Change:

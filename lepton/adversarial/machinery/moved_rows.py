@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import ClassVar, Literal
 
+import torch
 from torch import Tensor, nn
 
 from lepton.adversarial.machinery.passes import Mode, logits_apart
@@ -56,9 +57,13 @@ class MovedRows(Method):
         self.inputs, self.alone = AttackedInputs(spec, self.rules), reason_alone(spec)
         return model
 
-    def around(self, batch: Batch, progress: Tensor) -> Neighbourhood:
+    def around(self, model: nn.Module, batch: Batch, progress: Tensor) -> Neighbourhood:
         """What the rows of a batch may become, this far into the training."""
-        epsilon = self.epsilon * (progress / self.ramp).clamp(max=1) if self.ramp else self.epsilon
+        epsilon = self.epsilon
+        if self.ramp:
+            dtype = torch.promote_types(next(model.parameters()).dtype, torch.float32)
+            share = (progress.to(dtype) / self.ramp).clamp(max=1)
+            epsilon = torch.as_tensor(epsilon, dtype=dtype, device=share.device) * share
         return self.inputs.around(batch, epsilon=epsilon, norm=self.norm)
 
     def nearby(self, around: Neighbourhood, draw: Draw) -> Change:
