@@ -23,7 +23,17 @@ LARGER_IS_BETTER = {
     "mae": False,
     "r2": True,
 }
-OF_EVALUATORS = {"cost": False}
+OF_EVALUATORS = {  # of what is found beside metrics; coverage has a best value in between
+    "abstained": False,
+    "broken": False,
+    "cost": False,
+    "difference": False,
+    "ece_by_chance": False,
+    "mce": False,
+    "radius": True,
+    "size": False,
+    "width": False,
+}
 
 
 def is_of_test(column: str) -> bool:
@@ -43,8 +53,8 @@ def larger_is_better(column: str, runs: "pd.DataFrame") -> bool:
     Larger is better for `score`, whatever metric it is made of, and for what nothing is known of.
     """
     metric = column.rpartition("/")[2]
-    if metric in (known := LARGER_IS_BETTER | OF_EVALUATORS):
-        return known[metric]
+    if metric in LARGER_IS_BETTER:
+        return LARGER_IS_BETTER[metric]
     column = f"{STORED}/{metric}"
     values = runs[column].dropna().tolist() if column in runs else []
-    return bool(values[0]) if values else True
+    return bool(values[0]) if values else OF_EVALUATORS.get(metric, True)
