@@ -125,7 +125,7 @@ def _train(
     data = read_data(config)
     save_data_description(data, folder)
     learner = build_learner(config, data.spec)
-    refuse_evaluations_of(config, learner.task, data)
+    refuse_evaluations_of(config, learner, data)
     tell_named_runs(config, learner, data)
     constant = constant_metrics(data, learner.task)  # first: a metric that fails, fails before
     rehearse_end(config, learner, data, folder)

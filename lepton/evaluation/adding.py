@@ -26,6 +26,7 @@ from lepton.storage.evaluations import (
 from lepton.storage.followed_rule import RULE, TABLE, of_other_rules, rule_digest
 from lepton.storage.results import Result, finished_result
 from lepton.task.base import Task
+from lepton.training.learner import Learner
 
 EVALUATOR_CLASS = f"{Evaluator.__module__}.{Evaluator.__name__}"
 
@@ -83,11 +84,11 @@ def refuse_evaluators(
     evaluators: Nodes,
     task: Task | None = None,
     require: RequireColumns | None = None,
-    config: Mapping[str, Any] | None = None,
+    run: tuple[Learner, Mapping[str, Any]] | None = None,
 ) -> None:
     """Refuses, before what takes long, values that an evaluator refuses; where the task is known
     also a task that it cannot measure, where `require` is data without the columns it needs, and
-    with the `config` of a run such a run.
+    where `run`, what is to be trained by a config, such a run.
 
     Raises: ConfigError.
     """
@@ -96,21 +97,22 @@ def refuse_evaluators(
         try:
             if task is not None:
                 evaluator.check(task)
-                if config is not None:
-                    evaluator.check_run(task, config)
+                if run is not None:
+                    evaluator.check_run(*run)
             if require is not None and (names := evaluator.columns()):
                 require(names)
         except LeptonError as e:
             raise ConfigError(f"evaluation={name}: {e}") from e
 
 
-def refuse_evaluations_of(config: dict[str, Any], task: Task, data: Data) -> None:
+def refuse_evaluations_of(config: dict[str, Any], learner: Learner, data: Data) -> None:
     """Raises: ConfigError for what a run could not be evaluated by, before it is trained."""
     if not config["evaluation"]:
         return
     if EVALUATED_SPLIT not in data.splits:
         raise ConfigError("evaluation: needs a test split, which dataset.test_size=0 does without")
-    refuse_evaluators(config["evaluation"], task, partial(require_columns, data), config)
+    require, run = partial(require_columns, data), (learner, config)
+    refuse_evaluators(config["evaluation"], learner.task, require, run)
 
 
 def evaluate(model: EvaluatedModel, name: str, node: dict[str, Any], seed: int) -> Evaluation:

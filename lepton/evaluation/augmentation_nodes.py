@@ -26,28 +26,33 @@ def augmentation_nodes(
 ) -> Nodes:
     """The nodes of the named augmentations, or of those of a run's config where none is named.
 
-    Raises: LeptonError for a name or a key that there is not, and for a run without any.
+    Raises: LeptonError for a name or a key that there is not, and where there is none at all.
     """
     if named is None:
         own = {path.rpartition(".")[2]: node for path, node in chosen_nodes(config, GROUP).items()}
         if not own:
             raise LeptonError(
-                "augmentation: null, and the run was trained without any; name one, as {mixup: {}}"
+                "augmentation: null, and the run was trained without any; name one, as "
+                "{gaussian_noise: {}}"
             )
         return own
+    if not named:
+        raise LeptonError("augmentation: {} names none; name one, as {gaussian_noise: {}}")
     files, nodes = find_options()[GROUP], {}
     for name, values in named.items():
         if name not in files or name == "none":
             raise LeptonError(f"augmentation: there is no {name!r}{did_you_mean(name, files)}")
-        node = yaml.safe_load(files[name].read_text())[name] | dict(values or {})
+        if not isinstance(values, Mapping):
+            raise LeptonError(f"augmentation.{name}: {values!r} are no values; {{}} has the file's")
+        node = yaml.safe_load(files[name].read_text())[name] | dict(values)
         if problems := target_problems(f"augmentation.{name}", node, (), name, group=GROUP):
             raise LeptonError(problems[0])
         nodes[name] = node
     return nodes
 
 
-def build_augmentations(nodes: Nodes, spec: DataSpec) -> list[Method]:
-    """The augmentations, by name.
+def build_augmentations(nodes: Nodes, model: nn.Module, spec: DataSpec) -> list[Method]:
+    """The augmentations, by name, prepared for a model.
 
     Raises: LeptonError for one that changes no inputs of these data, and one that mixes rows or
         targets, which are not known of a row that is to be predicted.
@@ -60,6 +65,7 @@ def build_augmentations(nodes: Nodes, spec: DataSpec) -> list[Method]:
         if not overrides(type(method), "on_batch") or (kinds and not {*kinds} & {*spec.kinds}):
             held = " and ".join(spec.kinds)
             raise LeptonError(f"augmentation: {name} changes no inputs of the kind {held}")
+        method.prepare(model, spec)
         if _changes_targets(method, spec):
             raise LeptonError(f"augmentation: {name} changes targets, which are not known here")
         methods.append(method)
@@ -67,14 +73,9 @@ def build_augmentations(nodes: Nodes, spec: DataSpec) -> list[Method]:
 
 
 def _changes_targets(method: Method, spec: DataSpec) -> bool:
-    """True for a method that mixes the targets of made-up rows; one that needs the model itself,
-    which is not there yet, mixes none."""
-    batch = make_batch(spec, rows=4)
-    try:
-        method.prepare(nn.Identity(), spec)
-    except LeptonError:
-        return False
-    hook = type(method).on_batch
+    """True for a method that mixes the targets of made-up rows; one that needs the model mixes
+    none."""
+    batch, hook = make_batch(spec, rows=4), type(method).on_batch
     if requested(hook, model=None):
         return False
     given = requested(hook, draw=batch_draw(0, 0), progress=torch.ones(()))

@@ -16,6 +16,7 @@ from lepton.randomness.draw import Draw
 from lepton.seeds import derive
 from lepton.stats.bootstrap import Intervals
 from lepton.task.base import Task
+from lepton.training.learner import Learner
 
 RowScores = Callable[[np.ndarray], Mapping[str, float]]  # of rows by their positions
 
@@ -52,8 +53,8 @@ class Evaluator:
         Raises: LeptonError.
         """
 
-    def check_run(self, task: Task, config: Mapping[str, Any]) -> None:
-        """As `check`, of a run that is to be trained by this config.
+    def check_run(self, learner: Learner, config: Mapping[str, Any]) -> None:
+        """As `check`, of a learner that is to be trained by this config.
 
         Raises: LeptonError.
         """

@@ -18,6 +18,8 @@ from lepton.seeds import derive
 from lepton.stats.bootstrap import Intervals, bootstrap_intervals
 from lepton.storage.predictions import SplitPredictions
 from lepton.task.base import Task
+from lepton.training.learner import Learner
+from lepton.training.network import Network
 from lepton.values.bounds import AtLeast0, AtLeast1
 
 GAINS = "gains"  # the table
@@ -44,18 +46,11 @@ class Tta(Evaluator):
         if not task.is_scored_as_stored:
             raise LeptonError(f"task {task.name} is not scored by a prediction a row")
 
-    def check_run(self, task: Task, config: Mapping[str, Any]) -> None:
-        build_augmentations(augmentation_nodes(self.augmentation, config), task.spec)
+    def check_run(self, learner: Learner, config: Mapping[str, Any]) -> None:
+        self._methods(learner, learner.task, config)
 
     def evaluate(self, model: EvaluatedModel, seed: int) -> Evaluation:
-        methods = build_augmentations(
-            augmentation_nodes(self.augmentation, model.config), model.spec
-        )
-        learner: Any = model.learner
-        if not hasattr(learner, "outputs"):
-            raise LeptonError("augmentation: the model is no network of the group model")
-        for method in methods:
-            method.prepare(learner.model, model.spec)
+        methods = self._methods(model.learner, model.task, model.config)
         predicted = [self._predicted(model, methods, derive(seed, d)) for d in range(self.draws)]
         mean = torch.stack([values.double() for values in predicted]).mean(0)
         clean = model.predictions
@@ -75,6 +70,16 @@ class Tta(Evaluator):
             for row in frames[GAINS].itertuples()
         ]
         return ShownTable(pd.DataFrame(rows), [f"{self.draws} augmented copies of each row"])
+
+    def _methods(self, learner: Any, task: Task, config: Mapping[str, Any]) -> list[Method]:
+        """The augmentations, ready for the inputs of a network.
+
+        Raises: LeptonError for another model, and for augmentations that it cannot average over.
+        """
+        if not isinstance(learner, Network):
+            raise LeptonError("model: it is no network of the group model, whose inputs change")
+        nodes = augmentation_nodes(self.augmentation, config)
+        return build_augmentations(nodes, learner.model, task.spec)
 
     def _predicted(self, model: EvaluatedModel, methods: list[Method], seed: int) -> Tensor:
         """What the network says of one copy of each row, in the order of the predictions."""

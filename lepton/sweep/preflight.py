@@ -255,7 +255,7 @@ def _try_training_options(config: dict[str, Any], learner: "Learner", data: "Dat
     from lepton.optimizer.parameter_groups import parameter_groups
     from lepton.training.network import Network
 
-    refuse_evaluations_of(config, learner.task, data)
+    refuse_evaluations_of(config, learner, data)
     if not isinstance(learner, Network):
         return
     groups = parameter_groups(learner.model)

@@ -113,7 +113,7 @@ class JobGroup:
         for job in self.jobs:
             try:
                 member = self.builder.build(job)
-                refuse_evaluations_of(job.config, member.network.task, self.builder.data)
+                refuse_evaluations_of(job.config, member.network, self.builder.data)
             except Exception as e:
                 with self.log.paused():
                     report_failure(job, e, self.progress)

@@ -82,6 +82,8 @@ def test_a_run_is_averaged_over_its_own_augmentation(run_once):
         ("{mixup:{}}", "augmentation: mixup changes targets, which are not known here"),
         ("{gausian_noise:{}}", "there is no 'gausian_noise'; did you mean 'gaussian_noise'?"),
         ("{gaussian_noise:{sd:1}}", "augmentation.gaussian_noise.sd: gaussian_noise has no such"),
+        ("{}", "augmentation: {} names none; name one, as {gaussian_noise: {}}"),
+        ("{gaussian_noise:3}", "augmentation.gaussian_noise: 3 are no values"),
         ("{gaussian_noise:{std:-1}}", "augmentation.gaussian_noise.std: -1 is not float, 0 at"),
     ],
 )
@@ -92,3 +94,22 @@ def test_what_it_cannot_do_is_told_before_the_training(here, words, line):
     [problem] = error.value.problems
     assert problem.startswith("evaluation=tta: ")
     assert line in problem
+
+
+CATEGORIES = "dataset.drop=[duration_months,credit_amount,installment_rate_percent,residence_since,\
+age_years,existing_credits,people_liable]"
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("model=linear", CATEGORIES), "augmentation.gaussian_noise, dataset: all columns are cat"),
+        (("model=gradient_boosting",), "model: it is no network of the group model"),
+    ],
+)
+def test_a_run_whose_inputs_it_cannot_change_is_refused_before_the_training(here, words, line):
+    averaged = ["evaluation=tta", "evaluation.tta.augmentation={gaussian_noise:{}}"]
+    with pytest.raises(ConfigError) as error:
+        check.main(["dataset=german_credit", *words, *averaged])
+    [problem] = error.value.problems
+    assert problem.startswith(f"evaluation=tta: {line}")
