@@ -43,15 +43,17 @@ class Corruption(Evaluator):
         baseline: str | None,
         data_seed: AtLeast0,
     ) -> None:
-        """Raises: ValueError for severities that there are not."""
+        """Raises: ValueError for severities that there are not, and for no corruption."""
         if not severities or not {*severities} <= {*SEVERITIES}:
             raise ValueError(f"severities: {severities} are not some of 1 to {SEVERITIES[-1]}")
         self.severities, self.data_seed = sorted({*severities}), data_seed
+        if corruptions == []:
+            raise ValueError("corruptions: [] are none; null are all of the kinds of inputs")
         self.corruptions = corruptions
         self.baseline = None if baseline is None else Path(baseline)
 
     def check(self, task: Task) -> None:
-        known = [n for kind in kinds_in(task.spec) for n in corruptions_of(kind).functions]
+        known = [n for kind in kinds_in(task.spec) for n in corruptions_of(kind).names(task.spec)]
         if not known:
             held = ", ".join(task.spec.kinds) or "none"
             raise LeptonError(f"inputs of the kind {held} have no corruptions")
@@ -66,7 +68,7 @@ class Corruption(Evaluator):
         rows = model.ordered_rows
         found = [self._scores(model, CLEAN, 0, rows)]
         kinds = [corruptions_of(type(kind))(kind) for kind in model.kinds]
-        of_kinds = {name: kind for kind in kinds for name in kind.functions}
+        of_kinds = {name: kind for kind in kinds for name in kind.names(model.spec)}
         for name, kind in of_kinds.items():
             if name not in (self.corruptions or of_kinds):
                 continue

@@ -50,11 +50,13 @@ class Shift(Evaluator):
         metrics: list[str] | None,
         resamples: AtLeast0,
     ) -> None:
-        """Raises: ValueError where no column is named, and for a single period."""
+        """Raises: ValueError where no column or no metric is named, and for a single period."""
         if column is None and time is None:
             raise ValueError("column: null and time: null; name one, as column=sex or time=date")
         if time is not None and periods < 2:
             raise ValueError(f"periods: {periods} is too small; 2 at least")
+        if metrics == []:
+            raise ValueError("metrics: [] are none; null are all that the task has")
         self.column, self.time, self.periods = column, time, periods
         self.min_samples, self.number_bins = min_samples, number_bins
         self.metrics, self.resamples = metrics, resamples

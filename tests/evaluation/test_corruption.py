@@ -10,6 +10,7 @@ import torch
 from lepton import load_model
 from lepton.dataset.corruptions.corruptions import corruptions_of
 from lepton.dataset.inputs.find import shipped_kinds
+from lepton.errors import LeptonError
 from lepton.evaluation.corruption import Corruption
 from lepton.evaluation.loading import load_evaluated_run
 from lepton.seeds import derive
@@ -66,6 +67,23 @@ def test_a_table_is_scored_as_a_file_with_the_same_cells_missing(run_once):
     assert table.loc[("clean", 0), "log_loss"] == pytest.approx(stored["test/log_loss"])
     both = table.loc["missing_cells", "accuracy"].mean()
     assert found.metrics["mean/accuracy"] == pytest.approx(both)
+
+
+def test_a_table_of_categories_has_no_corruptions_of_numbers(here, run):
+    generator = np.random.default_rng(0)
+    cells = {f"c{i}": generator.choice(["a", "b", "c"], 80) for i in range(3)}
+    pd.DataFrame({**cells, "y": generator.integers(2, size=80)}).to_csv("cells.csv", index=False)
+    folder = run("dataset=csv", "dataset.path=cells.csv", "dataset.target=y", *TABLE[1:])
+    model = load_evaluated_run(folder)
+    found = corruption().evaluate(model, 0).frames["corruption"]["corruption"]
+    assert {*found} == {"clean", "missing_cells", "shuffled_columns"}
+    with pytest.raises(LeptonError, match="'noisy_numbers' is none of these inputs"):
+        corruption(corruptions=["noisy_numbers"]).check(model.task)
+
+
+def test_no_corruption_is_refused_and_is_not_all_of_them():
+    with pytest.raises(ValueError, match=r"^corruptions: \[\] are none"):
+        corruption(corruptions=[])
 
 
 def test_texts_are_encoded_anew_by_the_runs_own_tokens(here, run):

@@ -45,6 +45,11 @@ def model():
     return SimpleNamespace(task=TASK, predictions=rows, inputs=inputs, frame=frame)
 
 
+def test_no_metric_is_refused_and_is_not_all_of_them():
+    with pytest.raises(ValueError, match=r"^metrics: \[\] are none"):
+        shift(column="group", metrics=[])
+
+
 def test_the_worst_group_has_the_metrics_of_its_rows(model):
     evaluation = shift(column="group").evaluate(model, 0)
     inside = (model.frame["group"] == "b").to_numpy()

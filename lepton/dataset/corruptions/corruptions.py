@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from lepton.dataset.inputs.kind import InputKind, Rows
+from lepton.spec import DataSpec
 
 SEVERITIES = (1, 2, 3, 4, 5)
 # inputs, their severity and what draws random numbers -> the inputs, corrupted; the same numbers
@@ -26,6 +27,11 @@ class Corruptions:
     def __init__(self, kind: InputKind) -> None:
         """`kind` is the fitted one of a run."""
         self.kind: Any = kind
+
+    @classmethod
+    def names(cls, spec: DataSpec) -> list[str]:
+        """Those of the functions that change anything in such data."""
+        return [*cls.functions]
 
     def corrupted(
         self,

@@ -8,6 +8,7 @@ import pandas as pd
 from lepton.dataset.clean.column_kinds import parse_columns
 from lepton.dataset.corruptions.corruptions import Corruptions
 from lepton.dataset.inputs.kind import Rows
+from lepton.spec import DataSpec
 
 MISSING_SHARE = (0.05, 0.1, 0.2, 0.3, 0.5)  # of all cells
 NOISE = (0.1, 0.25, 0.5, 0.75, 1.0)  # standard deviations of each column
@@ -59,6 +60,11 @@ class TableCorruptions(Corruptions):
     functions = MappingProxyType(
         {f.__name__: f for f in (missing_cells, noisy_numbers, shuffled_columns, swapped_units)}
     )
+    of_numbers = (noisy_numbers.__name__, swapped_units.__name__)
+
+    @classmethod
+    def names(cls, spec: DataSpec) -> list[str]:
+        return [n for n in cls.functions if spec.num_features or n not in cls.of_numbers]
 
     def corrupted(
         self,
