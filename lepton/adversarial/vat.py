@@ -69,6 +69,11 @@ class VAT(Method):
             self.inputs, self.alone = AttackedInputs(spec, self.rules), reason_alone(spec)
             self.vectors = Vectors("features")  # of a head that is trained alone
         else:
+            if self.rules.immutable:
+                raise ConfigError(
+                    f"adversarial.vat.immutable: {self.rules.immutable[0]!r} is no input that "
+                    "moves: embeddings or features do; leave it out, or take at=inputs"
+                )
             self.vectors = Vectors("features" if self.at == "features" else "embeddings")
             self.vectors.require("vat", model)
         return model

@@ -159,6 +159,13 @@ BUILT = [
         ["dataset=wine", "adversarial=fgsm", "adversarial.fgsm.immutable=[alcohl]"],
         r"^adversarial\.fgsm\.immutable: 'alcohl' is no column of dataset",
     ),
+    (
+        [
+            *("dataset=wine", "adversarial=vat", "adversarial.vat.at=features"),
+            "adversarial.vat.immutable=[alcohol]",
+        ],
+        r"^adversarial\.vat\.immutable: 'alcohol' is no input that moves",
+    ),
 ]
 
 
