@@ -2,16 +2,13 @@
 
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from lepton.augmentation.machinery.table_rows import as_table, as_tensors
 from lepton.errors import ConfigError
-from lepton.generator.rows import joined
 from lepton.generator.smotenc import Smotenc
 from lepton.method import Method
-from lepton.seeds import derive
 from lepton.spec import DataSpec
 from lepton.values.bounds import AtLeast1, From0To1
 
@@ -41,8 +38,8 @@ class Smote(Method):
         return model
 
     def further_rows(self, train: dict[str, Any], spec: DataSpec, seed: int) -> dict[str, Any]:
-        table, parts = as_table(train, spec), []
         counts = torch.bincount(train["target"].long(), minlength=len(spec.classes)).tolist()
+        sizes = {}
         for label, count in enumerate(counts):
             lacking = round(self.strength * (max(counts) - count))
             if not lacking or not count:
@@ -53,7 +50,8 @@ class Smote(Method):
                     f"{spec.classes[label]}, and new ones lie between two; leave it out, or take "
                     "augmentation=class_balanced_sampling"
                 )
-            of_class = table.at(np.flatnonzero(table.labels == label))
-            made = Smotenc(neighbors=self.neighbors).make(of_class, lacking, derive(seed, label))
-            parts.append(made.rows)
-        return as_tensors(joined(parts), train) if parts else {}
+            sizes[label] = lacking
+        if not sizes:
+            return {}
+        made = Smotenc(neighbors=self.neighbors).of_classes(as_table(train, spec), sizes, seed)
+        return as_tensors(made.rows, train)

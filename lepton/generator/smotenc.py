@@ -1,5 +1,7 @@
 """Smotenc: rows between a training row and one of its neighbours, by imbalanced-learn."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from lepton.compat.imblearn import recording_sampler
@@ -24,12 +26,16 @@ class Smotenc(Generator):
         self.neighbors = neighbors
 
     def make(self, rows: TableRows, count: int, seed: int) -> GeneratedRows:
+        return self.of_classes(rows, class_counts(_labels(rows), count), seed)
+
+    def of_classes(self, rows: TableRows, sizes: Mapping[int, int], seed: int) -> GeneratedRows:
+        """So many rows of each class as `sizes` says, one class after the other."""
         scale = rows.numbers.std(axis=0)
         scale[scale == 0] = 1.0
         scaled = rows.with_cells(rows.numbers / scale, rows.codes)
         parts, parents = [], []
-        labels = rows.labels if rows.target == "class" else np.zeros(len(rows), dtype=np.int64)
-        for label, size in class_counts(labels, count).items():
+        labels = _labels(rows)
+        for label, size in sizes.items():
             of_class, others = np.flatnonzero(labels == label), np.flatnonzero(labels != label)
             made, between = self._between(scaled, of_class, others, size, derive(seed, label))
             numbers = _kept_in_range(made.numbers * scale, rows.numbers[of_class])
@@ -61,6 +67,11 @@ class Smotenc(Generator):
         if has_label:
             codes = np.column_stack([codes, np.full(count, rows.labels[of_class[0]])])
         return rows.with_cells(made[:, :numbers].astype(float), codes), sampler.parents
+
+
+def _labels(rows: TableRows) -> np.ndarray:
+    """The class of each row; where the target is a number all are of one. Shapes: (n,)"""
+    return rows.labels if rows.target == "class" else np.zeros(len(rows), dtype=np.int64)
 
 
 def _kept_in_range(numbers: np.ndarray, train: np.ndarray) -> np.ndarray:

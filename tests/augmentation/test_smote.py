@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
@@ -10,6 +11,7 @@ from lepton.augmentation.smote import Smote
 from lepton.config.check import check
 from lepton.config.compose import compose
 from lepton.errors import ConfigError
+from lepton.seeds import derive
 from lepton.testing import MethodContract
 from lepton.training.further_rows import with_further_rows
 
@@ -72,6 +74,21 @@ def test_categories_are_ones_that_rows_of_the_class_have():
         for column in range(old["cat"].shape[1]):
             known = old["cat"][old["target"] == label][:, column].unique()
             assert torch.isin(train["cat"][train["target"] == label][:, column], known).all()
+
+
+def test_without_numbers_neighbours_are_those_of_smoten_among_the_rows_of_all_classes():
+    from imblearn.over_sampling import SMOTEN
+
+    rng = np.random.default_rng(0)
+    codes, labels = rng.integers(4, size=(80, 3)), np.array([0] * 15 + [1] * 65)
+    codes[:, 0] = (codes[:, 0] + 2 * labels) % 5  # of which classes differ
+    train = {"cat": torch.from_numpy(codes), "target": torch.from_numpy(labels)}
+    spec = SimpleNamespace(task="binary", classes=("a", "b"), cat_cardinalities=(5, 4, 4))
+    added = Smote(strength=1.0, neighbors=5).further_rows(train, spec, 3)
+    sampler = SMOTEN(random_state=derive(3, 0) % 2**32, sampling_strategy={0: 65}, k_neighbors=5)
+    expected = sampler.fit_resample(codes, labels)[0][80:]
+    assert added["cat"].tolist() == expected.tolist()
+    assert added["target"].tolist() == [0] * 50
 
 
 def test_what_makes_no_sense_is_refused_in_a_line():
