@@ -42,12 +42,12 @@ def main(arguments: Sequence[str]) -> int:
     from lepton.seeds import derive
     from lepton.synthesis.page import quality_page, summary_lines
     from lepton.synthesis.quality import measure_quality
-    from lepton.synthesis.source import read_source
+    from lepton.synthesis.source import read_source, rows_to_make
     from lepton.synthesis.written import PAGE_FILE, ROWS_FILE, write_data_set
 
     source = read_source(config)
     generator = build.instantiate(config["generator"], "generator")
-    count = config["rows"] or len(source.train)
+    count = rows_to_make(source, config)
     generated = generator.generate(source.train, count, derive(config["seed"], "synthesize"))
     quality = measure_quality(source, generated.rows, config)
     command = shlex.join(["lepton", "synthesize", *arguments])

@@ -77,3 +77,17 @@ def read_source(config: dict[str, Any]) -> Source:
     return Source(
         identity["name"], identity["content"], codec, train, kept, ids["train"], data.notes
     )
+
+
+def rows_to_make(source: Source, config: dict[str, Any]) -> int:
+    """How many rows are generated.
+
+    Raises: DataError where they, or the training rows, are too few to be judged by folds.
+    """
+    count, folds = config["rows"] or len(source.train), config["folds"]
+    if min(count, len(source.train)) < folds:
+        raise DataError(
+            f"rows, folds: {count} generated and {len(source.train)} training rows are too few to "
+            f"be told apart in folds={folds}; give more rows, or fewer folds"
+        )
+    return count

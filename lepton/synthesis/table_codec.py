@@ -12,6 +12,7 @@ from lepton.generator.rows import TableRows
 from lepton.spec import DataSpec
 
 NUMBERS = ("numeric", "date")
+MOST_WHOLE = 2.0**53  # beyond which a float does not tell a whole number from the next
 UNSEEN = -1  # the code of a category that no training row has
 
 
@@ -133,7 +134,7 @@ def _number(name: str, parsed: pd.Series, train: np.ndarray) -> _Number:
         values = parsed.to_numpy(dtype=float, na_value=np.nan)
     present = values[train][np.isfinite(values[train])]
     unit = 86400 if is_date else 1
-    is_whole = len(present) and not (present % unit).any()
+    is_whole = len(present) and not (present % unit).any() and np.abs(present).max() < MOST_WHOLE
     return _Number(name, values, is_date, unit if is_whole else int(is_date))
 
 

@@ -57,6 +57,14 @@ def test_rows_are_written_as_those_of_the_table_and_trained_on_with_real_rows_to
     assert "made/copula/rows.parquet: rows are generated (generator=copula) (150)" in out + said
 
 
+def test_whole_numbers_that_no_integer_holds_are_written_as_they_are(loans, lepton, here):
+    frame = pd.read_csv("loans.csv")
+    frame.assign(amount=frame["amount"] * 1e18).to_csv("loans.csv", index=False)
+    assert lepton("synthesize", *loans, "out=made", *SHORT)[0] == 0
+    made = pd.read_parquet("made/rows.parquet")["amount"]
+    assert {*made} <= {*pd.read_csv("loans.csv")["amount"]}
+
+
 def test_the_note_says_where_each_row_is_from(loans, lepton):
     pytest.importorskip("imblearn")
     words = ("out=more", "generator=smotenc", "dataset.drop=[day]", "rows=60")
@@ -117,6 +125,7 @@ def test_generated_rows_are_refused_as_test_data_by_both_keys(loans, lepton, run
             ["out=x", "dataset=vader"],
             "dataset, generator: generator=copula makes rows of a table al",
         ),
+        (["out=x", "rows=2"], "rows, folds: 2 generated and 640 training rows are too few "),
         (["out=x", "generator=gan"], "generator=gan: no such option (options: bootstrap, copula"),
         (["out=x", "generator=smotenc", "generator.neighbors=0"], "generator.neighbors: 0 is not "),
         (["out=x", "max_near=2"], "max_near: 2 is not from 0 to 1"),
