@@ -225,7 +225,8 @@ def test_every_strategy_goes_along(option, task, smoke, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("option", "others"), [("multiclass", {"asam", "swa"}), ("multilabel", {"sam", "ema"})]
+    ("option", "others"),
+    [("multiclass", {"asam", "swa"}), ("multilabel", {"sam", "ema", "early_stopping"})],
 )
 def test_all_regularizations_go_together(option, others, smoke):
     names = sorted(set(OPTIONS["regularization"]) - {"none", "distill", "l2sp", *others})

@@ -41,7 +41,7 @@ def write_folder(examples: AttackedExamples, page: Report, path: Path) -> None:
             (new / name).write_bytes(content)
         spreadsheet_safe(examples.rows).to_csv(new / ROWS, index=False)
         if examples.inputs is not None:
-            examples.inputs.to_csv(new / INPUTS, index=False)
+            spreadsheet_safe(examples.inputs).to_csv(new / INPUTS, index=False)
         write_page(page, new / PAGE)
         refuse_what_is_there(path)
         os.replace(new, path)

@@ -62,6 +62,8 @@ class EarlyStopping(Method):
 class StopperFrom(Stopper):
     """Lightning's callback, which looks at no epoch before the first that counts."""
 
+    checkpoint_name = "EarlyStopping"  # as of Lightning's own, which runs of earlier versions saved
+
     def __init__(self, first_epoch: int, **settings: Any):
         super().__init__(**settings)
         self.first_epoch = first_epoch

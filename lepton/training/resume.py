@@ -163,4 +163,5 @@ def restore_history(state: dict[str, Any], module: TrainingModule) -> None:
 def keyed_callbacks(trainer: Trainer) -> Iterator[tuple[str, pl.Callback]]:
     """Callbacks, Lightning's own too, under keys that the same config gives them again."""
     for number, callback in enumerate(trainer.callbacks):
-        yield f"{number} {type(callback).__name__}", callback
+        name = getattr(callback, "checkpoint_name", type(callback).__name__)
+        yield f"{number} {name}", callback

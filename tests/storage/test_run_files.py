@@ -179,6 +179,7 @@ OTHER_FILES = {  # what these read is no file of a run
     "commands.streams": "the terminal",
     "dataset": "data",
     "derived.learners": "data described anew, beside a run's own",
+    "evaluation.augmentation_nodes": "options",
     "evaluation.file_rows": "the user's rows",
     "finetune.machinery.source_weights": "weights that are no run's",
     "image": "pictures of data",
