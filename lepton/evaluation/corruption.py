@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from lepton.errors import LeptonError, did_you_mean
 from lepton.evaluation.corruption_baseline import (
     baseline_errors,
     mean_corruption_error,
+    refuse_other_data,
     summed_errors,
 )
 from lepton.evaluation.evaluated_model import EvaluatedModel
@@ -20,6 +22,7 @@ from lepton.evaluation.evaluator import Evaluation, Evaluator
 from lepton.evaluation.shown_table import ShownTable
 from lepton.seeds import derive
 from lepton.task.base import Task
+from lepton.training.learner import Learner
 from lepton.values.bounds import AtLeast0, AtLeast1
 
 TABLE, CLEAN = "corruption", "clean"
@@ -64,7 +67,13 @@ class Corruption(Evaluator):
         if self.baseline is not None:
             baseline_errors(self.baseline, self._settings(known), task)
 
+    def check_run(self, learner: Learner, config: Mapping[str, Any]) -> None:
+        if self.baseline is not None:
+            refuse_other_data(self.baseline, config)
+
     def evaluate(self, model: EvaluatedModel, seed: int) -> Evaluation:
+        if self.baseline is not None:
+            refuse_other_data(self.baseline, model.config)
         rows = model.ordered_rows
         found = [self._scores(model, CLEAN, 0, rows)]
         kinds = [corruptions_of(type(kind))(kind) for kind in model.kinds]

@@ -1,12 +1,16 @@
 """Errors under corruptions by those of a baseline, another run with the same corruptions."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from lepton.config.data_identity import IDENTITY_KEY, data_identity
 from lepton.errors import LeptonError
 from lepton.storage.evaluations import read_evaluation_frame
 from lepton.storage.results import finished_result
+from lepton.storage.run_folder import CONFIG_FILE, read_config
 from lepton.task.base import Task
 
 TABLE = "corruption"
@@ -57,6 +61,17 @@ def baseline_errors(folder: Path, settings: dict[str, object], task: Task) -> pd
     if none := [name for name, error in errors.items() if error <= 0]:
         raise LeptonError(f"baseline: {folder} makes no error under {none[0]} to divide by")
     return errors
+
+
+def refuse_other_data(folder: Path, config: Mapping[str, Any]) -> None:
+    """Raises: LeptonError for a baseline of other data than those of a run's config."""
+    its = read_config(folder / CONFIG_FILE).get(IDENTITY_KEY)
+    own = config.get(IDENTITY_KEY) or data_identity(dict(config))
+    if its and own["content"] != its["content"]:
+        raise LeptonError(
+            f"baseline: {folder} was trained on {its['name']}, and this run on {own['name']}, or "
+            "their targets differ; name a run of the same data"
+        )
 
 
 def mean_corruption_error(errors: pd.Series, baseline: pd.Series) -> float:

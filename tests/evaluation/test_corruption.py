@@ -69,6 +69,18 @@ def test_a_table_is_scored_as_a_file_with_the_same_cells_missing(run_once):
     assert found.metrics["mean/accuracy"] == pytest.approx(both)
 
 
+def test_a_baseline_of_other_data_is_refused_before_the_training_and_after_it(run_once, lepton):
+    base = run_once("dataset=wine", "model=linear", *SHORT)
+    words = ("evaluation=corruption", "evaluation.corruption.severities=[1]", "resamples=0")
+    assert lepton("evaluate", str(base), *words)[0] == 0
+    by_base = (*words[:2], f"evaluation.corruption.baseline={base}")
+    told = f"baseline: {base} was trained on wine, and this run on german_credit"
+    for command in (("check", *TABLE, "seed=7"), ("evaluate", str(run_once(*TABLE)), words[2])):
+        code, _, said = lepton(*command, *by_base)
+        assert code == 2
+        assert told in said
+
+
 def test_a_table_of_categories_has_no_corruptions_of_numbers(here, run):
     generator = np.random.default_rng(0)
     cells = {f"c{i}": generator.choice(["a", "b", "c"], 80) for i in range(3)}
