@@ -28,15 +28,13 @@ JUDGED = (
     *("evaluation=adversarial", f"evaluation.adversarial.epsilons=[{EPSILON}]"),
     "evaluation.adversarial.max_rows=1000",
 )
+TRADES = ("adversarial=trades", f"adversarial.trades.epsilon={EPSILON}")
 CASES = {  # words of a training
     "plain": ("adversarial=none"),
     "fgsm": ("adversarial=fgsm", f"adversarial.fgsm.epsilon={EPSILON}"),
     "pgd": ("adversarial=pgd", f"adversarial.pgd.epsilon={EPSILON}"),
-    "trades": (
-        "adversarial=trades",
-        f"adversarial.trades.epsilon={EPSILON}",
-        "trainer.max_epochs=15",
-    ),
+    "trades": (*TRADES, "adversarial.trades.mode=train"),  # better with BatchNorm, by --choose
+    "trades_eval": TRADES,  # as the paper
     "mart": ("adversarial=mart", f"adversarial.mart.epsilon={EPSILON}"),
 }
 
