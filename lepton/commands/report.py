@@ -3,7 +3,7 @@
   STUDY                 a study's folder, or its name in runs/
   --compare KEYS        the keys whose options are compared
   --metric NAMES        the metric that they are compared by, and what is told beside it: as
-                        auroc,test@calibration/ece,seconds
+                        auroc,ece,seconds
   --where CONDITION     the runs looked at: 'split_seed == 0 and model != linear'
   --baseline OPTION     the option that the others are compared with
   --select NAME         the validation metric that chooses (score)

@@ -56,7 +56,7 @@ SWEPT = {  # keys in which members of a stack differ
 RAMPED = ("trainer.max_epochs=2,5",)  # so that members are not equally far in their trainings
 
 
-@pytest.mark.parametrize("name", quick(NAMES, "pgd"))
+@pytest.mark.parametrize("name", quick(NAMES, "fgsm"))
 def test_members_of_a_stack_end_as_alone_by_replayed_steps(name, gap, monkeypatch):  # noqa: F811
     replays, replay = [], Recording.replay
     monkeypatch.setattr(

@@ -129,6 +129,7 @@ def test_sounds_are_corrupted_whether_spectra_are_kept_or_not(here, run, keep):
     assert losses["clean", 0] != losses["white_noise", 1] != losses["white_noise", 5]
 
 
+@pytest.mark.slow
 def test_errors_are_divided_by_those_of_the_baseline_corruption_by_corruption(run_once, lepton):
     base, folder = run_once(*TABLE), run_once(*TABLE, "optimizer.lr=0.1")
     words = ("evaluation=corruption", "evaluation.corruption.severities=[2,4]", "resamples=0")

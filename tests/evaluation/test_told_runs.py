@@ -98,6 +98,7 @@ def test_a_teacher_that_does_not_fit_is_refused_in_a_line_with_both_keys(teacher
         check(compose(*other, "augmentation=mixup"))
 
 
+@pytest.mark.slow
 def test_a_student_whose_share_is_all_comes_near_its_teacher(teachers):
     words = (*STUDENT, f"regularization.distill.teacher={teachers['linear']}")
     asked = run_outputs(teachers["linear"])

@@ -27,6 +27,7 @@ class TestTta(EvaluatorContract):
         return tta()
 
 
+@pytest.mark.slow
 class TestTtaOfTexts(EvaluatorContract):
     overrides = ("dataset=vader", "dataset.fraction=0.02", "model=bag_of_embeddings", *SHORT)
 

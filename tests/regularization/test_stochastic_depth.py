@@ -15,6 +15,7 @@ from lepton.example import make_batch, make_specs
 from lepton.model.residual import residual_branches
 from lepton.regularization.stochastic_depth import DropRows, StochasticDepth
 from lepton.testing import MethodContract
+from tests.quick import quick
 
 MODELS = {
     "resnet": ("table", 2, "model.blocks=2"),
@@ -56,7 +57,7 @@ def weights_within(model, ends):
     ]
 
 
-@pytest.mark.parametrize("option", MODELS)
+@pytest.mark.parametrize("option", quick(MODELS, "resnet", "image_resnet"))
 def test_a_block_that_is_left_out_learns_nothing_and_the_others_do(option):
     kind, blocks, *overrides = MODELS[option]
     model, batch = built(option, kind, *overrides)
