@@ -30,7 +30,7 @@ JUDGED = (
 )
 TRADES = ("adversarial=trades", f"adversarial.trades.epsilon={EPSILON}")
 CASES = {  # words of a training
-    "plain": ("adversarial=none"),
+    "plain": ("adversarial=none",),
     "fgsm": ("adversarial=fgsm", f"adversarial.fgsm.epsilon={EPSILON}"),
     "pgd": ("adversarial=pgd", f"adversarial.pgd.epsilon={EPSILON}"),
     "trades": (*TRADES, "adversarial.trades.mode=train"),  # better with BatchNorm, by --choose
