@@ -88,9 +88,8 @@ class Method:
     acts_below_head = False  # does nothing where a head alone is trained, on features
     changes_waveforms = False  # reads samples of sounds: no spectra may be kept in their place
     mixes_rows = False  # a row of a batch becomes one of several
-    run_keys: tuple[
-        str, ...
-    ] = ()  # of its keys, that name finished runs, which `told` is called of
+    # those of its keys that name finished runs, of which `told` is called
+    run_keys: tuple[str, ...] = ()
     probes = False  # a strategy of fine-tuning that trains the head alone; it has `standardize`
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:

@@ -27,27 +27,31 @@ class FurtherMetric:
 
     metric: str
     table: pd.DataFrame
+    lacking: int  # runs without it, which are left out
 
 
 def further_metrics(
     scored: pd.DataFrame, keys: list[str], names: Sequence[str], baseline: tuple, picked_of: int
 ) -> list[FurtherMetric]:
-    """Those of the metrics that all the runs have; `picked_of`: as in `interval_level`."""
-    return [
-        FurtherMetric(name, _table(scored, keys, name, baseline, picked_of))
-        for name in names
-        if name in scored and scored[name].notna().all()
-    ]
+    """Those of the metrics that some of the runs have; `picked_of`: as in `interval_level`."""
+    found = []
+    for name in names:
+        runs = scored.dropna(subset=name) if name in scored else scored.iloc[:0]
+        if len(runs):
+            table = _table(runs, keys, name, baseline, picked_of)
+            found.append(FurtherMetric(name, table, len(scored) - len(runs)))
+    return found
 
 
 def _table(
     scored: pd.DataFrame, keys: list[str], name: str, baseline: tuple, picked_of: int
 ) -> pd.DataFrame:
     means = summary_table(scored, keys, name)[[*keys, "mean"]]
-    is_time = name == SECONDS
+    columns, is_time = ["difference", "low", "high"], name == SECONDS
+    if baseline not in dict(rows_by_key(scored, keys)):
+        return means.assign(pairs=0, **dict.fromkeys(columns, np.nan))
     frame = scored.assign(seconds=np.log(scored[SECONDS])) if is_time else scored
     gaps = difference_table(frame, keys, name, baseline, picked_of=picked_of)
-    columns = ["difference", "low", "high"]
     if is_time:
         gaps[columns] = np.exp(gaps[columns])
         stacked = {option: _are_stacked(runs) for option, runs in rows_by_key(scored, keys)}

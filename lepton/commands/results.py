@@ -44,7 +44,7 @@ from lepton.report.blocks import Note, Text
 from lepton.report.blocks import Table as TableBlock
 from lepton.report.latex import latex_table
 from lepton.report.markdown import markdown_table
-from lepton.report.sections.comparison import comparison_table, further_table
+from lepton.report.sections.comparison import comparison_table, further_blocks
 from lepton.report.sections.ranking import ranking_section
 from lepton.storage.study import mixed_columns_as_text
 from lepton.storage.study_table import load
@@ -137,9 +137,9 @@ def _show_comparisons(options: argparse.Namespace) -> None:
         say("\n\n".join(write_table(b) for b in blocks if isinstance(b, TableBlock)))
 
 
-def _blocks(comparison: Comparison) -> list[TableBlock | Text]:
+def _blocks(comparison: Comparison) -> list[TableBlock | Text | Note]:
     dataset = [Text(f"{comparison.dataset}:")] if comparison.dataset else []
-    tables = [comparison_table(comparison), *further_table(comparison)]
+    tables = [comparison_table(comparison), *further_blocks(comparison)]
     return [*dataset, *tables, *map(Text, conclusions(comparison))]
 
 

@@ -58,6 +58,23 @@ def test_a_further_metric_is_told_as_scipy_tells_its_pairs_and_seconds_as_the_ra
     assert (mlp.mean, mlp.difference, mlp.low, mlp.high) == pytest.approx((9, 1.5, 1.5, 1.5))
 
 
+def test_runs_without_a_further_metric_are_left_out_of_it_and_counted():
+    frame = study(models=("none", "mlp", "linear"))
+    frame.loc[frame["run"].isin(["mlp0", "mlp1"]), "test/log_loss"] = np.nan
+    (comparison,) = compare_by(frame, "model", further=["test/log_loss"])
+    (losses,) = comparison.further
+    rows = {row.model: row for row in losses.table.itertuples()}
+    assert (losses.lacking, rows["mlp"].pairs, rows["linear"].pairs) == (2, 3, 5)
+    values = frame.set_index("run")["test/log_loss"]
+    gaps = [values[f"mlp{seed}"] - values[f"none{seed}"] for seed in (2, 3, 4)]
+    assert rows["mlp"].difference == pytest.approx(np.mean(gaps))
+    frame.loc[frame["model"] == "none", "test/log_loss"] = np.nan
+    (comparison,) = compare_by(frame, "model", further=["test/log_loss"])
+    (losses,) = comparison.further
+    assert losses.table["difference"].isna().all()
+    assert losses.table["mean"].notna().all()
+
+
 def test_seconds_of_runs_alone_and_in_a_stack_are_not_compared():
     frame = study(models=("none", "mlp"), seconds=1.0)
     frame["trained"] = np.where(frame["model"] == "mlp", "stack of 5", "alone")

@@ -27,11 +27,9 @@ def comparison_section(
 ) -> Section:
     """The section on one data set's comparison; `finished` holds the runs compared."""
     blocks: list[Block] = [Text(sentence) for sentence in conclusions(comparison)]
-    blocks += [comparison_table(comparison), *further_table(comparison)]
+    blocks += [comparison_table(comparison), *further_blocks(comparison)]
     if comparison.runs_without_metric:
-        count = comparison.runs_without_metric
-        runs = f"{count} finished run{'s' if count > 1 else ''}"
-        blocks.append(Note(f"{runs} without {comparison.metric} left out of this comparison."))
+        blocks.append(Note(_runs_left_out(comparison.runs_without_metric, comparison.metric)))
     if with_figures:
         blocks.append(_distribution(comparison, finished))
         blocks += _scores_over_numbers(comparison, finished)
@@ -70,7 +68,7 @@ def comparison_table(comparison: Comparison) -> Table:
     )
 
 
-def further_table(comparison: Comparison) -> list[Table]:
+def further_blocks(comparison: Comparison) -> list[Table | Note]:
     """What the options do to further metrics; none where none was asked for."""
     if not comparison.further:
         return []
@@ -94,7 +92,19 @@ def further_table(comparison: Comparison) -> list[Table]:
         "of training the ratio is told, where both were trained alone, or both in stacks."
     )
     title = f"further{name_suffix(comparison.dataset)}"
-    return [Table(title, caption, header, cells, len(comparison.keys))]
+    return [
+        Table(title, caption, header, cells, len(comparison.keys)),
+        *(
+            Note(_runs_left_out(further.lacking, further.metric))
+            for further in comparison.further
+            if further.lacking
+        ),
+    ]
+
+
+def _runs_left_out(count: int, metric: str) -> str:
+    runs = f"{count} finished run{'s' if count > 1 else ''}"
+    return f"{runs} without {metric} left out of this comparison."
 
 
 def _further_cells(row: pd.Series, sign: str) -> list[str]:
