@@ -1,46 +1,32 @@
 """MART: learns from moved rows, most from those that the network mistakes as they are."""
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
-from lepton.adversarial.machinery.moved_rows import MovedRows, batch_loss
-from lepton.adversarial.machinery.passes import in_mode
-from lepton.attack.gradient_steps import pgd
+from lepton.adversarial.machinery.added_distance import AddedDistance
+from lepton.adversarial.machinery.moved_rows import batch_loss
+from lepton.attack.neighbourhood import RowLosses
 from lepton.errors import ConfigError
 from lepton.loss.weighted_mean import at_least_32_bits
 from lepton.method import Batch
-from lepton.randomness.draw import Draw
 from lepton.regularization.outputs import mean_of_rows
 from lepton.spec import DataSpec
 from lepton.task import Task
 from lepton.task.soft_targets import as_probabilities
-from lepton.values.bounds import AtLeast1, NotBelow0
 
 TINY = 1e-4  # of what the other classes leave; as the authors' code has it
 
 
-class MART(MovedRows):
+class MART(AddedDistance):
     """Puts the boosted cross-entropy of moved rows in the place of the loss, and adds beta times
     how far their predictions went, each row by the chance that the network gives it wrongly.
 
     The boosted loss also counts how likely the most likely other class is.
-    Units: step is a share of epsilon.
     Source: Wang et al. 2020, https://openreview.net/forum?id=rklOg6EFwS
     """
 
     option = "mart"
     replayable = True
-    stackable = ("epsilon", "step", "beta")
-
-    def __init__(self, *, beta: NotBelow0, steps: AtLeast1, step: NotBelow0, **settings: Any):
-        super().__init__(**settings)
-        if beta < 0 or step < 0:
-            raise ConfigError(
-                f"adversarial.mart: beta={beta}, step={step}; neither may be negative"
-            )
-        self.beta, self.steps, self.step = beta, steps, step
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
         if spec.task != "multiclass":
@@ -51,24 +37,12 @@ class MART(MovedRows):
         self.classes = spec.outputs
         return super().prepare(model, spec)
 
-    def loss(
-        self,
-        model: nn.Module,
-        task: Task,
-        batch: Batch,
-        loss: Tensor,
-        logits: Tensor,
-        draw: Draw,
-        progress: Tensor,
+    def climbed(self, model: nn.Module, task: Task, batch: Batch, logits: Tensor) -> RowLosses:
+        return batch_loss(model, task)
+
+    def combined(
+        self, task: Task, batch: Batch, loss: Tensor, logits: Tensor, moved: Tensor
     ) -> Tensor:
-        if "features" in batch:
-            return loss
-        around = self.around(model, batch, progress)
-        start, step = self.nearby(around, draw), self.step * around.epsilon
-        with in_mode(model, self.mode):
-            losses = batch_loss(model, task)
-            change = pgd(losses, around, start=start, steps=self.steps, step=step)
-        moved = task.forward(model, around.moved(change))
         change_of_loss = task.loss_of(moved, batch) - task.loss_of(logits, batch)
         return loss + change_of_loss + mean_of_rows(self._beside(logits, moved, batch), batch)
 
