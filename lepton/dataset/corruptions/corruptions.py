@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,6 +15,7 @@ SEVERITIES = (1, 2, 3, 4, 5)
 # inputs, their severity and what draws random numbers -> the inputs, corrupted; the same numbers
 # are drawn at every severity
 Corruption = Callable[[Any, int, np.random.Generator], Any]
+Change = Callable[[Any], Any]  # a corruption of one severity
 
 
 class Corruptions:
@@ -45,7 +47,17 @@ class Corruptions:
 
         `raw` are the same rows as they stand in the data.
         """
+        function = self.functions[name]
+        return self.changed(lambda value: function(value, severity, random), raw, rows)
+
+    def changed(self, change: Change, raw: pd.DataFrame, rows: Rows) -> Rows:
+        """The tensors of the rows whose inputs are changed, each as the functions take one."""
         raise NotImplementedError
+
+
+def by_name(*functions: Corruption) -> Mapping[str, Corruption]:
+    """Functions by what they are called."""
+    return MappingProxyType({function.__name__: function for function in functions})
 
 
 def corruptions_of(kind: type[InputKind]) -> type[Corruptions]:

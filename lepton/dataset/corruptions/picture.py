@@ -7,8 +7,6 @@ Source: Hendrycks & Dietterich 2019, https://arxiv.org/abs/1903.12261, and their
 """
 
 import io
-from collections.abc import Callable
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,7 +14,7 @@ import pandas as pd
 import torch
 from scipy.ndimage import gaussian_filter
 
-from lepton.dataset.corruptions.corruptions import Corruptions
+from lepton.dataset.corruptions.corruptions import Change, Corruptions, by_name
 from lepton.dataset.inputs.kind import Rows
 from lepton.image.decoding import pillow
 
@@ -78,33 +76,22 @@ def pixelate(x: np.ndarray, severity: int, generator: np.random.Generator) -> np
 class PictureCorruptions(Corruptions):
     """Corrupts pixels as the model is given them, of clips each frame; transparency stays."""
 
-    functions = MappingProxyType(
-        {f.__name__: f for f in (gaussian_noise, blur, brightness, contrast, jpeg, pixelate)}
-    )
+    functions = by_name(gaussian_noise, blur, brightness, contrast, jpeg, pixelate)
 
-    def corrupted(
-        self,
-        name: str,
-        severity: int,
-        raw: pd.DataFrame,
-        rows: Rows,
-        random: np.random.Generator,
-    ) -> Rows:
-        pixels, change = rows[self.kind.name], self.functions[name]
+    def changed(self, change: Change, raw: pd.DataFrame, rows: Rows) -> Rows:
+        pixels = rows[self.kind.name]
         corrupted = np.empty(tuple(pixels.shape), np.uint8)
         for place in range(len(corrupted)):
             row = pixels[place : place + 1][0].numpy()
             frames = row.reshape(-1, *row.shape[-3:])
-            made = [_on_colours(change, frame, severity, random) for frame in frames]
+            made = [_on_colours(change, frame) for frame in frames]
             corrupted[place] = np.stack(made).reshape(row.shape)
         return {self.kind.name: torch.from_numpy(corrupted)}
 
 
-def _on_colours(
-    change: Callable, pixels: np.ndarray, severity: int, generator: np.random.Generator
-) -> np.ndarray:
+def _on_colours(change: Change, pixels: np.ndarray) -> np.ndarray:
     """A picture with its colours changed. Shapes: (C, H, W) uint8."""
-    changed = change(pixels[:COLOURS] / WHITE, severity, generator)
+    changed = change(pixels[:COLOURS] / WHITE)
     colours = np.clip(changed * WHITE, 0, WHITE).round().astype(np.uint8)
     return np.concatenate([colours, pixels[COLOURS:]])
 

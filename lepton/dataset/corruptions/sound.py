@@ -1,13 +1,12 @@
 """What goes wrong with sounds: white noise, clipping, bands that a line does not carry."""
 
 from collections.abc import Callable
-from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 
 from lepton.audio.decoding import LEVELS
-from lepton.dataset.corruptions.corruptions import Corruptions
+from lepton.dataset.corruptions.corruptions import Change, Corruptions, by_name
 from lepton.dataset.inputs.kind import Rows
 
 NOISE_RATIO = (30.0, 20.0, 10.0, 5.0, 0.0)  # decibels of the sound's power over the noise's
@@ -42,22 +41,12 @@ def high_pass(x: np.ndarray, severity: int, generator: np.random.Generator) -> n
 class SoundCorruptions(Corruptions):
     """Corrupts waveforms at the model's rate, and makes spectra of them anew."""
 
-    functions = MappingProxyType(
-        {f.__name__: f for f in (white_noise, clipping, low_pass, high_pass)}
-    )
+    functions = by_name(white_noise, clipping, low_pass, high_pass)
 
-    def corrupted(
-        self,
-        name: str,
-        severity: int,
-        raw: pd.DataFrame,
-        rows: Rows,
-        random: np.random.Generator,
-    ) -> Rows:
-        [column], change = self.kind.own_columns, self.functions[name]
-        sounds = []
+    def changed(self, change: Change, raw: pd.DataFrame, rows: Rows) -> Rows:
+        [column], sounds = self.kind.own_columns, []
         for samples in self.kind.waveforms(raw[column]):
-            changed = change(samples.astype(float), severity, random).round()
+            changed = change(samples.astype(float)).round()
             sounds.append(changed.clip(-LEVELS, LEVELS - 1).astype(np.int16))
         return self.kind.rows_of(sounds)
 

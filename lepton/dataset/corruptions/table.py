@@ -1,12 +1,10 @@
 """What goes wrong with tables: cells missing, numbers noisy, columns shuffled, units swapped."""
 
-from types import MappingProxyType
-
 import numpy as np
 import pandas as pd
 
 from lepton.dataset.clean.column_kinds import parse_columns
-from lepton.dataset.corruptions.corruptions import Corruptions
+from lepton.dataset.corruptions.corruptions import Change, Corruptions, by_name
 from lepton.dataset.inputs.kind import Rows
 from lepton.spec import DataSpec
 
@@ -57,22 +55,13 @@ def swapped_units(
 class TableCorruptions(Corruptions):
     """Corrupts columns as they were parsed, before preprocessing; the target is none of them."""
 
-    functions = MappingProxyType(
-        {f.__name__: f for f in (missing_cells, noisy_numbers, shuffled_columns, swapped_units)}
-    )
+    functions = by_name(missing_cells, noisy_numbers, shuffled_columns, swapped_units)
     of_numbers = (noisy_numbers.__name__, swapped_units.__name__)
 
     @classmethod
     def names(cls, spec: DataSpec) -> list[str]:
         return [n for n in cls.functions if spec.num_features or n not in cls.of_numbers]
 
-    def corrupted(
-        self,
-        name: str,
-        severity: int,
-        raw: pd.DataFrame,
-        rows: Rows,
-        random: np.random.Generator,
-    ) -> Rows:
+    def changed(self, change: Change, raw: pd.DataFrame, rows: Rows) -> Rows:
         parsed = parse_columns(raw, self.kind.preprocessor.kinds)
-        return self.kind.encode(self.functions[name](parsed, severity, random))
+        return self.kind.encode(change(parsed))

@@ -1,12 +1,10 @@
 """What goes wrong with texts: typos, words dropped and swapped, capital letters."""
 
-from types import MappingProxyType
-
 import numpy as np
 import pandas as pd
 
 from lepton.dataset.clean.text_rows import parse_texts
-from lepton.dataset.corruptions.corruptions import Corruptions
+from lepton.dataset.corruptions.corruptions import Change, Corruptions, by_name
 from lepton.dataset.inputs.kind import Rows
 
 TYPO_SHARE = (0.02, 0.05, 0.1, 0.15, 0.25)  # of the letters
@@ -59,20 +57,9 @@ def capitals(text: str, severity: int, generator: np.random.Generator) -> str:
 class TextCorruptions(Corruptions):
     """Corrupts texts as they were written, and makes tokens of them anew."""
 
-    functions = MappingProxyType(
-        {f.__name__: f for f in (typos, dropped_words, swapped_words, capitals)}
-    )
+    functions = by_name(typos, dropped_words, swapped_words, capitals)
 
-    def corrupted(
-        self,
-        name: str,
-        severity: int,
-        raw: pd.DataFrame,
-        rows: Rows,
-        random: np.random.Generator,
-    ) -> Rows:
-        columns, change = list(self.kind.own_columns), self.functions[name]
-        texts = [
-            [change(text, severity, random) for text in row] for row in parse_texts(raw, columns)
-        ]
+    def changed(self, change: Change, raw: pd.DataFrame, rows: Rows) -> Rows:
+        columns = list(self.kind.own_columns)
+        texts = [[change(text) for text in row] for row in parse_texts(raw, columns)]
         return self.kind.encode(pd.DataFrame(texts, columns=columns))
