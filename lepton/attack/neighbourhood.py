@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.func import grad
 
-from lepton.attack.norms import Norm
+from lepton.attack.norms import PerturbationNorm
 from lepton.attack.rows import Change, each
 from lepton.dataset.load.batch_cutter import take
 from lepton.method import Batch
@@ -36,7 +36,7 @@ class Neighbourhood:
     fall: Change
     rise: Change
     epsilon: Tensor | float
-    norm: Norm
+    norm: PerturbationNorm
     snap: Snap | None = None
 
     def moved(self, change: Change) -> Batch:

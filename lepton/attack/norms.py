@@ -12,7 +12,7 @@ from lepton.randomness.draw import Draw
 NormName = Literal["linf", "l2"]
 
 
-class Norm(Protocol):
+class PerturbationNorm(Protocol):
     """A norm of the change of one tensor, row by row.
 
     Shapes: change and gradient (B, ...); epsilon a number, or a tensor without dimensions.
@@ -74,4 +74,4 @@ class L2:
         return change.flatten(1).square().sum(1).sqrt()
 
 
-NORMS: dict[NormName, Norm] = {"linf": Linf(), "l2": L2()}
+NORMS: dict[NormName, PerturbationNorm] = {"linf": Linf(), "l2": L2()}
