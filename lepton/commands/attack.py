@@ -25,8 +25,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from lepton.commands.flags import places_and_overrides, take_flag
-from lepton.errors import LeptonError
+from lepton.commands.flags import run_and_overrides, take_flag
 from lepton.foreign_text import say
 
 USAGE = "usage: lepton attack RUN [key=value ...] [--out FOLDER]"
@@ -35,9 +34,7 @@ USAGE = "usage: lepton attack RUN [key=value ...] [--out FOLDER]"
 def main(arguments: Sequence[str]) -> int:
     """Writes the folder, and prints how many rows are broken and where the page is."""
     words, out = take_flag(arguments, "--out")
-    places, overrides = places_and_overrides(words)
-    if len(places) != 1:
-        raise LeptonError(f"attack: give the folder of one run; {USAGE}")
+    folder, overrides = run_and_overrides(words, "attack", USAGE)
     from lepton.config.attack_root import compose_attack
 
     config = compose_attack(overrides)
@@ -45,7 +42,6 @@ def main(arguments: Sequence[str]) -> int:
     from lepton.adversarial_examples.folder import folder_path, refuse_what_is_there, write_folder
     from lepton.adversarial_examples.sheet import sheet
 
-    folder = Path(places[0])
     path = Path(out) if out is not None else folder_path(folder)
     refuse_what_is_there(path)
     examples = attacked_examples(folder, config)

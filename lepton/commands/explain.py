@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lepton.commands.flags import places_and_overrides, take_flag
+from lepton.commands.flags import run_and_overrides, take_flag
 from lepton.errors import LeptonError
 from lepton.foreign_text import say
 
@@ -38,9 +38,7 @@ USAGE = "usage: lepton explain RUN [key=value ...] [--out FILE]"
 def main(arguments: Sequence[str]) -> int:
     """Writes the page and the table, and prints where they are."""
     words, out = take_flag(arguments, "--out")
-    places, overrides = places_and_overrides(words)
-    if len(places) != 1:
-        raise LeptonError(f"explain: give the folder of one run; {USAGE}")
+    folder, overrides = run_and_overrides(words, "explain", USAGE)
     from lepton.config.explain_root import compose_explanation
 
     config = compose_explanation(overrides)
@@ -48,7 +46,6 @@ def main(arguments: Sequence[str]) -> int:
     from lepton.explain.page import attribution_frame, explanation_page
     from lepton.report.single_page import page_path, refuse_other_files, write_page
 
-    folder = Path(places[0])
     path = Path(out) if out is not None else page_path(folder.resolve().name, "explained")
     refuse_other_files(path)
     table = path.with_suffix(".parquet")

@@ -101,6 +101,17 @@ def places_and_overrides(arguments: Sequence[str]) -> tuple[list[str], list[str]
     return places, [word for word in words if word not in places]
 
 
+def run_and_overrides(arguments: Sequence[str], command: str, usage: str) -> tuple[Path, list[str]]:
+    """The folder of the run that a command is about, and its overrides.
+
+    Raises: LeptonError where there is not one folder.
+    """
+    places, overrides = places_and_overrides(arguments)
+    if len(places) != 1:
+        raise LeptonError(f"{command}: give the folder of one run; {usage}")
+    return Path(places[0]), overrides
+
+
 def _replaced_choices(overrides: Sequence[str]) -> list[str]:
     """A line for each option of a group in whose place a later word puts another."""
     from lepton.config.options import find_options

@@ -32,7 +32,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lepton.commands.flags import places_and_overrides, take_flag
+from lepton.commands.flags import run_and_overrides, take_flag
 from lepton.commands.terminal_log import show_log
 from lepton.errors import LeptonError
 from lepton.foreign_text import say, spreadsheet_safe
@@ -50,9 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     words, out = take_flag(arguments, "--out")
     words, csv = take_flag(words, "--csv")
     words, values = take_flag(words, "--values")
-    places, overrides = places_and_overrides(words)
-    if len(places) != 1:
-        raise LeptonError(f"importance: give the folder of one run; {USAGE}")
+    folder, overrides = run_and_overrides(words, "importance", USAGE)
     from lepton.config.importance_root import compose_importance
 
     config = compose_importance(overrides)
@@ -66,7 +64,6 @@ def main(arguments: Sequence[str]) -> int:
     if out is not None:
         require_figures()
         refuse_other_files(Path(out))
-    folder = Path(places[0])
     importances, of_rows = _weighed(folder, config)
     show_importances(importances)
     if csv is not None:

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from lepton.config.node_checks import key_problems, typed_keys
-from lepton.config.options import CONF_DIR
-from lepton.config.root_config import compose_root, span_problems
+from lepton.config.root_config import compose_values
+from lepton.config.shown_rows import MAX_SHOWN, ids_problems
 from lepton.errors import ConfigError
 
 KEYS = {
@@ -22,9 +21,8 @@ KEYS = {
     "seed": "int",
 }
 MANY = 100_000
-SPANS = {"samples": (1, 200), "seed": (0, 2**63)}
+SPANS = {"samples": (1, MAX_SHOWN), "seed": (0, 2**63)}
 SPANS |= dict.fromkeys(("steps", "apgd_steps", "queries"), (1, MANY))
-MAX_IDS = 200
 
 
 def compose_attack(overrides: Sequence[str]) -> dict[str, Any]:
@@ -32,14 +30,11 @@ def compose_attack(overrides: Sequence[str]) -> dict[str, Any]:
 
     Raises: ConfigError with every mistake, one line each.
     """
-    config, _ = compose_root(CONF_DIR / "attack.yaml", overrides, groups={}, keys=KEYS)
-    problems = key_problems("", config, typed_keys(KEYS), "lepton attack")
-    problems += span_problems(config, SPANS)
-    epsilon, ids = config.get("epsilon"), config.get("ids")
+    config, problems = compose_values("attack", overrides, keys=KEYS, spans=SPANS)
+    epsilon = config.get("epsilon")
     if isinstance(epsilon, int | float) and not 0 <= epsilon < float("inf"):
         problems.append(f"epsilon: {epsilon:g} is no size of a change; 0 at least")
-    if isinstance(ids, list) and not 1 <= len(ids) <= MAX_IDS:
-        problems.append(f"ids: {len(ids)} rows are not from 1 to {MAX_IDS}")
+    problems += ids_problems(config)
     if problems:
         raise ConfigError(*problems)
     return config

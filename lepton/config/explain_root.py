@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from lepton.config.node_checks import key_problems, typed_keys
-from lepton.config.options import CONF_DIR
-from lepton.config.root_config import compose_root, span_problems
+from lepton.config.root_config import compose_values
+from lepton.config.shown_rows import MAX_SHOWN, ids_problems
 from lepton.errors import ConfigError
 
 KEYS = {
@@ -16,8 +15,12 @@ KEYS = {
     "least_side": "int",
     "seed": "int",
 }
-SPANS = {"samples": (1, 200), "steps": (1, 10_000), "least_side": (1, 10_000), "seed": (0, 2**63)}
-MAX_IDS = 200
+SPANS = {
+    "samples": (1, MAX_SHOWN),
+    "steps": (1, 10_000),
+    "least_side": (1, 10_000),
+    "seed": (0, 2**63),
+}
 
 
 def compose_explanation(overrides: Sequence[str]) -> dict[str, Any]:
@@ -25,12 +28,8 @@ def compose_explanation(overrides: Sequence[str]) -> dict[str, Any]:
 
     Raises: ConfigError with every mistake, one line each.
     """
-    config, _ = compose_root(CONF_DIR / "explain.yaml", overrides, groups={}, keys=KEYS)
-    problems = key_problems("", config, typed_keys(KEYS), "lepton explain")
-    problems += span_problems(config, SPANS)
-    ids = config.get("ids")
-    if isinstance(ids, list) and not 1 <= len(ids) <= MAX_IDS:
-        problems.append(f"ids: {len(ids)} rows are not from 1 to {MAX_IDS}")
+    config, problems = compose_values("explain", overrides, keys=KEYS, spans=SPANS)
+    problems += ids_problems(config)
     if problems:
         raise ConfigError(*problems)
     return config

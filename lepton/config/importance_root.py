@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from lepton.config.node_checks import key_problems, typed_keys
-from lepton.config.options import CONF_DIR
-from lepton.config.root_config import compose_root, span_problems
+from lepton.config.root_config import compose_values
 from lepton.errors import ConfigError
 
 KEYS = {
@@ -38,9 +36,7 @@ def compose_importance(overrides: Sequence[str]) -> dict[str, Any]:
 
     Raises: ConfigError with every mistake, one line each.
     """
-    config, _ = compose_root(CONF_DIR / "importance.yaml", overrides, groups={}, keys=KEYS)
-    problems = key_problems("", config, typed_keys(KEYS), "lepton importance")
-    problems += span_problems(config, SPANS)
+    config, problems = compose_values("importance", overrides, keys=KEYS, spans=SPANS)
     given = [word.lstrip("+").partition("=")[0] for word in overrides]
     problems += [
         f"{key}: is for method={method} alone"

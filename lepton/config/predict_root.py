@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from lepton.config.node_checks import key_problems, typed_keys
-from lepton.config.options import CONF_DIR
-from lepton.config.root_config import compose_root, span_problems
+from lepton.config.root_config import compose_values
 from lepton.errors import ConfigError
 
 KEYS = {
@@ -22,9 +20,7 @@ def compose_prediction(overrides: Sequence[str]) -> dict[str, Any]:
 
     Raises: ConfigError with every mistake, one line each.
     """
-    config, _ = compose_root(CONF_DIR / "predict.yaml", overrides, groups={}, keys=KEYS)
-    problems = key_problems("", config, typed_keys(KEYS), "lepton predict")
-    problems += span_problems(config, SPANS)
+    config, problems = compose_values("predict", overrides, keys=KEYS, spans=SPANS)
     if problems:
         raise ConfigError(*problems)
     return config

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lepton.config.compose import explain_hydra_errors, hydra_session, search_path_overrides
-from lepton.config.node_checks import resolved_config
+from lepton.config.node_checks import key_problems, resolved_config, typed_keys
+from lepton.config.options import CONF_DIR
 from lepton.config.override_reader import OverrideReader, text_of, unreadable_override
 from lepton.config.words import typed
 from lepton.errors import ConfigError
@@ -47,6 +48,24 @@ def compose_root(
         with open_dict(cfg):
             cfg.pop("hydra", None)
         return resolved_config(cfg), {k: str(v) for k, v in chosen.items() if v is not None}
+
+
+def compose_values(
+    command: str,
+    overrides: Sequence[str],
+    *,
+    keys: Mapping[str, str],
+    spans: Mapping[str, tuple[int, int]],
+) -> tuple[dict[str, Any], list[str]]:
+    """The values that overrides mean for a command without groups, and a line for each mistake.
+
+    `keys`: their types; `spans`: those of whole numbers, as of `span_problems`.
+
+    Raises: ConfigError with every mistake in the overrides, one line each.
+    """
+    config, _ = compose_root(CONF_DIR / f"{command}.yaml", overrides, groups={}, keys=keys)
+    problems = key_problems("", config, typed_keys(keys), f"lepton {command}")
+    return config, problems + span_problems(config, spans)
 
 
 def span_problems(config: Mapping[str, Any], spans: Mapping[str, tuple[int, int]]) -> list[str]:
