@@ -12,7 +12,8 @@ from torch import Tensor
 from lepton.compat.optional import import_optional
 from lepton.input_importance.permuting import ROWS_AT_ONCE
 from lepton.input_importance.validation_rows import ValidationRows
-from lepton.stats.permutation import CONFIDENCE, Estimate
+from lepton.stats.estimate import Estimate
+from lepton.stats.permutation import CONFIDENCE
 
 NEEDED_BY = "lepton importance method=shap"
 

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from lepton.analysis.table import console
 from lepton.foreign_text import printable
-from lepton.stats.permutation import Estimate
+from lepton.stats.estimate import Estimate
 
 MAX_SHOWN = 40  # inputs in the terminal
 

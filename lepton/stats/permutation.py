@@ -7,20 +7,13 @@ from typing import Any
 import numpy as np
 from scipy.stats import t
 
+from lepton.stats.estimate import Estimate
+
 GROUPS = 40  # of rows, each of which is left out once
 ROUNDING = 1e-6  # of a score that is computed in 32 bits; a smaller difference is none
 CONFIDENCE = 0.95
 # of predictions for the rows at these positions; larger is better, NaN where it is undefined
 Score = Callable[[np.ndarray, np.ndarray], float]
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number with its 95 % interval over rows; NaN where that is undefined."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,9 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from lepton.generator.rows import TableRows, joined
 from lepton.stats.bootstrap import bootstrap_intervals
+from lepton.stats.estimate import Estimate
 
 MOST_CODES = 255  # of a category that boosting takes as one
-
-
-@dataclass(frozen=True)
-class Scored:
-    """A score, or a difference of two, with its 95 % interval over held-out rows."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -32,11 +24,11 @@ class Usefulness:
 
     metric: str
     constant: float
-    real: Scored
-    generated: Scored
-    both: Scored
-    both_minus_real: Scored
-    generated_minus_real: Scored
+    real: Estimate
+    generated: Estimate
+    both: Estimate
+    both_minus_real: Estimate
+    generated_minus_real: Estimate
 
     @property
     def share_lost(self) -> float | None:
@@ -63,7 +55,7 @@ def usefulness(
     everyone = np.arange(len(held_out))
     intervals = bootstrap_intervals(scores, everyone, resamples=resamples, seed=seed)
     scored = {
-        name: Scored(value, *intervals.get(name, (np.nan, np.nan)))
+        name: Estimate(value, *intervals.get(name, (np.nan, np.nan)))
         for name, value in scores(everyone).items()
     }
     return Usefulness(metric, constant, **scored)

@@ -7,7 +7,8 @@ import pandas as pd
 from lepton.generator.rows import GeneratedRows
 from lepton.report.blocks import Block, Note, Report, Section, Table, Text
 from lepton.report.number_format import format_interval, format_number
-from lepton.synthesis.judge import Scored, Usefulness
+from lepton.stats.estimate import Estimate
+from lepton.synthesis.judge import Usefulness
 from lepton.synthesis.quality import Quality
 from lepton.synthesis.source import Source
 
@@ -150,12 +151,12 @@ def _columns(columns: pd.DataFrame) -> list[Block]:
     return [Text(text), Table("columns", "Distance from training", header, rows, 2)]
 
 
-def _cells(scored: Scored, sign: str = "") -> list[str]:
+def _cells(estimate: Estimate, sign: str = "") -> list[str]:
     return [
-        format_number(scored.value, sign),
-        format_interval(scored.low, scored.high, sign),
+        format_number(estimate.value, sign),
+        format_interval(estimate.low, estimate.high, sign),
     ]
 
 
-def _words(scored: Scored, sign: str = "") -> str:
-    return " ".join(filter(None, _cells(scored, sign)))
+def _words(estimate: Estimate, sign: str = "") -> str:
+    return " ".join(filter(None, _cells(estimate, sign)))
