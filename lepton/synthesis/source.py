@@ -9,8 +9,9 @@ import numpy as np
 from lepton import build
 from lepton.config.data_identity import data_identity
 from lepton.dataset.clean.cleaning_note import CleaningNote
+from lepton.dataset.data import Data
 from lepton.dataset.inputs.table import TableInputs
-from lepton.dataset.read.raw_table import join_tables
+from lepton.dataset.read.raw_table import RawTable, join_tables
 from lepton.errors import DataError
 from lepton.generator.rows import TableRows
 from lepton.synthesis.table_codec import TableCodec
@@ -41,6 +42,36 @@ def read_source(config: dict[str, Any]) -> Source:
     Raises: DataError for what cannot be used, as a training would, and for a target that no
         generator makes.
     """
+    data, whole = _read_quietly(config)
+    ids = {split: rows["id"].numpy() for split, rows in data.splits.items()}
+    split = config["judged_on"]
+    held_out = ids.get(split, np.empty(0, dtype=np.int64))
+    if len(held_out) < LEAST_HELD_OUT:
+        raise DataError(
+            f"judged_on={split}: the split has {len(held_out)} rows, and {LEAST_HELD_OUT} at least "
+            f"are needed to judge what is generated; dataset.{split}_size makes it larger"
+        )
+    (inputs,) = data.inputs
+    assert isinstance(inputs, TableInputs)
+    kinds = {name: kind for name, kind in inputs.kinds.items() if kind != "ignore"}
+    if data.weights.column is not None:
+        kinds[data.weights.column] = "numeric"
+    labels = np.full(len(whole), np.nan)
+    for rows in data.splits.values():
+        labels[rows["id"].numpy()] = rows["target"].double().numpy()
+    codec = TableCodec.of(whole, kinds, data.spec, labels, ids["train"])
+    train, kept = codec.rows(ids["train"]), codec.rows(held_out)
+    identity = data_identity(config)
+    return Source(
+        identity["name"], identity["content"], codec, train, kept, ids["train"], data.notes
+    )
+
+
+def _read_quietly(config: dict[str, Any]) -> tuple[Data, RawTable]:
+    """The data of a config, and all their rows as one table.
+
+    Raises: DataError as `read_source`.
+    """
     data = build.unread_data(config, every_kind=True)
     log = logging.getLogger("lepton")
     before, log.disabled = log.disabled, True  # the page tells what is told
@@ -54,29 +85,7 @@ def read_source(config: dict[str, Any]) -> Source:
             f"dataset.target: a generator makes classes or a number, and this target is "
             f"{data.spec.task}"
         )
-    whole = join_tables(table, test, data.file_names()) if test is not None else table
-    (inputs,) = data.inputs
-    assert isinstance(inputs, TableInputs)
-    kinds = {name: kind for name, kind in inputs.kinds.items() if kind != "ignore"}
-    if data.weights.column is not None:
-        kinds[data.weights.column] = "numeric"
-    labels = np.full(len(whole), np.nan)
-    for rows in data.splits.values():
-        labels[rows["id"].numpy()] = rows["target"].double().numpy()
-    ids = {split: rows["id"].numpy() for split, rows in data.splits.items()}
-    split = config["judged_on"]
-    held_out = ids.get(split, np.empty(0, dtype=np.int64))
-    if len(held_out) < LEAST_HELD_OUT:
-        raise DataError(
-            f"judged_on={split}: the split has {len(held_out)} rows, and {LEAST_HELD_OUT} at least "
-            f"are needed to judge what is generated; dataset.{split}_size makes it larger"
-        )
-    codec = TableCodec.of(whole, kinds, data.spec, labels, ids["train"])
-    train, kept = codec.rows(ids["train"]), codec.rows(held_out)
-    identity = data_identity(config)
-    return Source(
-        identity["name"], identity["content"], codec, train, kept, ids["train"], data.notes
-    )
+    return data, join_tables(table, test, data.file_names()) if test is not None else table
 
 
 def rows_to_make(source: Source, config: dict[str, Any]) -> int:
