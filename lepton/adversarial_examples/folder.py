@@ -1,7 +1,5 @@
 """The folder of attacked rows: written whole beside its place, then renamed."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from lepton.errors import LeptonError
 from lepton.foreign_text import spreadsheet_safe
 from lepton.report.blocks import Report, safe_name
 from lepton.report.single_page import MAX_NAME, REPORTS, write_page
+from lepton.storage.files import new_folder
 from lepton.values.png import png
 
 PAGE, ROWS, INPUTS = "index.html", "rows.csv", "inputs.csv"
@@ -34,9 +33,7 @@ def write_folder(examples: AttackedExamples, page: Report, path: Path) -> None:
 
     Raises: LeptonError when they cannot be written.
     """
-    new = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        new.mkdir(parents=True)
+    with new_folder(path, f"--out {path}") as new:
         for name, content in _media(examples):
             (new / name).write_bytes(content)
         spreadsheet_safe(examples.rows).to_csv(new / ROWS, index=False)
@@ -44,11 +41,6 @@ def write_folder(examples: AttackedExamples, page: Report, path: Path) -> None:
             spreadsheet_safe(examples.inputs).to_csv(new / INPUTS, index=False)
         write_page(page, new / PAGE)
         refuse_what_is_there(path)
-        os.replace(new, path)
-    except OSError as e:
-        raise LeptonError(f"--out {path}: cannot be written ({e.strerror})") from None
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
 
 
 def _media(examples: AttackedExamples) -> Iterator[tuple[str, bytes]]:

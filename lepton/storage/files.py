@@ -61,6 +61,24 @@ def write_shared_file(path: Path, content: bytes) -> None:
         raise
 
 
+@contextmanager
+def new_folder(path: Path, name: str) -> Iterator[Path]:
+    """Yields a folder to write to, which takes its place when all of it is written; else it goes.
+
+    Raises: LeptonError that begins with `name` when it cannot be written.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.mkdir(parents=True)
+        yield part
+        sync_folder(part)
+        os.rename(part, path)
+    except OSError as e:
+        raise LeptonError(f"{name}: cannot be written ({e.strerror})") from None
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
 def sync_path(path: Path) -> None:
     """Has the disk keep a file's content, or the names that a folder holds, before it returns."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -1,8 +1,6 @@
 """Writes generated rows as a data set: the rows, where each is from, and how good they are."""
 
 import json
-import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +11,10 @@ from pyarrow import parquet
 
 import lepton
 from lepton.dataset.read.generated_mark import marked
-from lepton.errors import LeptonError
 from lepton.generator.rows import GeneratedRows
 from lepton.report.blocks import Report
 from lepton.report.single_page import write_page
-from lepton.storage.files import sync_folder
+from lepton.storage.files import new_folder
 from lepton.synthesis.quality import Quality
 from lepton.synthesis.source import Source
 
@@ -34,17 +31,9 @@ def write_data_set(
     Raises: LeptonError where it cannot be written, or something lies there by now.
     """
     folder = Path(config["out"]).expanduser()
-    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    try:
-        part.mkdir(parents=True)
+    with new_folder(folder, f"out={config['out']}") as part:
         _write_files(part, source, generated, quality, config)
         write_page(page, part / PAGE_FILE)
-        sync_folder(part)
-        os.rename(part, folder)
-    except OSError as e:
-        raise LeptonError(f"out={config['out']}: cannot be written ({e.strerror})") from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return folder
 
 
