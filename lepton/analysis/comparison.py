@@ -146,9 +146,7 @@ def _compare(
     if scored.empty:
         return None
     select = ordered_column(select, finished)
-    sign = 1 if larger_is_better(select, finished) else -1
-    ordered = summary_table(scored, keys, select)
-    ordered = ordered.iloc[(-sign * ordered["mean"]).argsort(kind="stable")]
+    ordered = _best_first(summary_table(scored, keys, select), select, finished)
     options = [key_with_none(values) for values in ordered[keys].itertuples(index=False)]
     base, is_chosen = _find_baseline(baseline, options, keys)
     picked_of = len(options) if is_chosen else 1
@@ -171,6 +169,12 @@ def _compare(
         further=further_metrics(scored, keys, further, base, picked_of),
         caution=score_caution(scored) if select == "score" else None,
     )
+
+
+def _best_first(table: pd.DataFrame, select: str, finished: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a summary by their means of a column of the finished runs."""
+    sign = 1 if larger_is_better(select, finished) else -1
+    return table.iloc[(-sign * table["mean"]).argsort(kind="stable")]
 
 
 def _comparison_table(

@@ -73,10 +73,6 @@ def assemble_report(frame: pd.DataFrame, request: ReportRequest) -> Report:
     varied = varying_settings(trained_runs, chosen_groups(trained_runs))
     key_importance = importance(trained_runs, varied, select)
     keys = _compared_keys(request, finished, trained_runs, varied, key_importance)
-    if not keys and request.baseline is not None:
-        raise LeptonError(
-            f"--baseline {request.baseline}: the runs have one setting; nothing to compare"
-        )
     options = {"metric": metric, "baseline": request.baseline, "select": select}
     comparisons = compare(frame, keys, **options, further=further) if keys else []
     datasets = split_by_dataset(trained_runs, comparisons, metric)
@@ -121,11 +117,18 @@ def _compared_keys(
     varied: list[str],
     key_importance: Importance | None,
 ) -> list[str]:
-    """The keys asked for, else the one that explains most of those with a few options."""
+    """The keys asked for, else the one that explains most of those with a few options.
+
+    Raises: LeptonError where there is none, and a baseline was asked for.
+    """
     if request.keys:
         return check_keys(request.keys, comparable_runs(finished, request.keys))
     candidates = [k for k in varied if k != "dataset" and _has_few_options(trained_runs, k)]
     by_share = [k for k in key_importance.shares if k in candidates] if key_importance else []
+    if not candidates and request.baseline is not None:
+        raise LeptonError(
+            f"--baseline {request.baseline}: the runs have one setting; nothing to compare"
+        )
     return (by_share or candidates)[:1]
 
 
