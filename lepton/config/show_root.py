@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from lepton.config.check import check, group_problems
-from lepton.config.compose import compose
+from lepton.config.compose import compose_unchecked
 from lepton.config.constraints import missing_files, number_problems
-from lepton.config.input_kinds import models_that_read, provided_kinds, use_problems
+from lepton.config.input_kinds import models_that_read, provided_kinds, read_kinds, use_problems
 from lepton.config.names_as_text import with_names_as_text
-from lepton.config.node_checks import key_problems, typed_keys
+from lepton.config.node_checks import key_problems, resolved_config, typed_keys
 from lepton.config.options import CONF_DIR
 from lepton.config.root_config import compose_root, span_problems
 from lepton.errors import ConfigError
@@ -36,11 +36,13 @@ def compose_training(words: Sequence[str], shown: dict[str, Any]) -> dict[str, A
 
     Raises: ConfigError with every mistake, one line each.
     """
-    kinds = provided_kinds(shown)
+    words, kinds = [*words, "trainer=cpu"], provided_kinds(shown)
+    composed = compose_unchecked(*words)
     if not any(_key(word) == "model" for word in words) and len(kinds) == 1:
-        names = models_that_read(kinds[0]) if kinds[0].name != "table" else []
-        words = [*words, *(f"model={name}" for name in names[:1])]
-    return check(compose(*words, "trainer=cpu"))
+        read = [kind.name for kind in read_kinds(resolved_config(composed))]
+        names = [] if kinds[0].name in read else models_that_read(kinds[0])
+        composed = compose_unchecked(*words, f"model={names[0]}") if names else composed
+    return check(composed)
 
 
 def _key(word: str) -> str:

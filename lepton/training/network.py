@@ -70,11 +70,10 @@ class Network:
             if config["finetune"]:
                 self.fine_tuning = _fine_tuning(config, model, spec, run_folder, load_network)
             self.methods = build.methods(config)
+            first = first_candidate(self.methods, config["trainer"]["max_epochs"])
             for method in self.methods:
                 model = method.prepare(model, spec)
-                method.first_candidate = first_candidate(
-                    self.methods, config["trainer"]["max_epochs"]
-                )
+                method.first_candidate = first
         self.model: nn.Module = model
         if run_folder is None:
             _log_remarks(model)
