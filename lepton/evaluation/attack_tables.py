@@ -16,7 +16,7 @@ from lepton.evaluation.robust_scores import (
     robust_scores,
     value_column,
 )
-from lepton.evaluation.shown_table import ShownTable
+from lepton.evaluation.shown_table import ShownTable, with_limits
 from lepton.task.base import Task
 
 ALL_ATTACKS = "worst of all"
@@ -81,7 +81,7 @@ def shown_attacks(attacks: pd.DataFrame, rows: pd.DataFrame, problems: Sequence[
         )
     ]
     worst = {
-        f"{e:g}": _with_limits(scores[key], limits[key])
+        f"{e:g}": with_limits(scores[key], *limits[key])
         for e in epsilons
         for key in [f"{epsilon_name(float(e))}/{metric}"]
     }
@@ -100,10 +100,6 @@ def _lines(rows: pd.DataFrame, metric: str, problems: Sequence[str]) -> list[str
     )
     broken = [f"broken evaluation: {problem}" for problem in problems]
     return [*broken, f"{count} rows attacked; {how}; [ ]: 95 %, over rows"]
-
-
-def _with_limits(value: float, limits: tuple[float, float]) -> str:
-    return f"{value:.4f} [{limits[0]:.4f}, {limits[1]:.4f}]"
 
 
 def _column(task: Task) -> str:

@@ -11,14 +11,15 @@ import torch
 from lepton.decision.choice import choose_rule
 from lepton.errors import LeptonError
 from lepton.evaluation.evaluated_model import EvaluatedModel
-from lepton.evaluation.evaluator import Evaluation, Evaluator, RowScores
+from lepton.evaluation.evaluator import Evaluation, Evaluator
 from lepton.evaluation.reliability import (
     drawn_outcomes,
     ece_interval,
     reliability_table,
     without_bias,
 )
-from lepton.evaluation.shown_table import ShownTable
+from lepton.evaluation.row_scores import differences, scores_of_rows
+from lepton.evaluation.shown_table import ShownTable, with_limits
 from lepton.stats.bootstrap import Intervals, bootstrap_intervals
 from lepton.storage.predictions import SplitPredictions
 from lepton.task.base import Task
@@ -78,7 +79,7 @@ class Calibration(Evaluator):
         rows = [
             {
                 "probabilities": name,
-                **{row.metric: _with_limits(row.value, row.low, row.high) for row in group},
+                **{row.metric: with_limits(row.value, row.low, row.high) for row in group},
                 "log_loss, difference": _last_difference(group),
             }
             for name, group in (
@@ -109,11 +110,12 @@ class Calibration(Evaluator):
         self, task: Task, rows: SplitPredictions, before: SplitPredictions, seed: int
     ) -> pd.DataFrame:
         """A row an error of these probabilities, with its difference to those before."""
-        score, earlier = _scorer(task, rows), _scorer(task, before)
+        names = [name for name in ERRORS if name in task.metrics]
+        score, earlier = (scores_of_rows(task, side, only=names) for side in (rows, before))
         values, first = score(rows.counted), earlier(rows.counted)
         options = {"resamples": self.resamples, "seed": seed}
         limits = bootstrap_intervals(score, rows.counted, **options)
-        gains = bootstrap_intervals(_difference(score, earlier), rows.counted, **options)
+        gains = bootstrap_intervals(differences(score, earlier), rows.counted, **options)
         by_chance = self._eces_by_chance(task, rows, seed)
         if ECE in limits:
             limits[ECE] = ece_interval(values[ECE], limits[ECE], by_chance)
@@ -142,36 +144,13 @@ class Calibration(Evaluator):
         )
 
 
-def _scorer(task: Task, rows: SplitPredictions) -> RowScores:
-    names = [name for name in ERRORS if name in task.metrics]
-
-    def score(positions: np.ndarray) -> Mapping[str, float]:
-        some = rows.at(torch.from_numpy(positions))
-        return task.score_rows(some.prediction, some.target, some.weight, only=names)
-
-    return score
-
-
-def _difference(scorer: RowScores, before: RowScores) -> RowScores:
-    def score(positions: np.ndarray) -> Mapping[str, float]:
-        values, earlier = scorer(positions), before(positions)
-        return {name: value - earlier[name] for name, value in values.items() if name in earlier}
-
-    return score
-
-
 def _limits(prefix: str, limits: tuple[float, float] | None) -> dict[str, float]:
     low, high = limits or (np.nan, np.nan)
     return {f"{prefix}low": low, f"{prefix}high": high}
-
-
-def _with_limits(value: float, low: float, high: float, sign: str = "") -> str:
-    limits = "" if np.isnan(low) else f" [{low:{sign}.4f}, {high:{sign}.4f}]"
-    return f"{value:{sign}.4f}{limits}"
 
 
 def _last_difference(rows: list) -> str:
     row = rows[-1]
     if row.method == BEFORE:
         return ""
-    return _with_limits(row.difference, row.difference_low, row.difference_high, "+")
+    return with_limits(row.difference, row.difference_low, row.difference_high, sign="+")

@@ -1,10 +1,9 @@
 """What is shown of the gains by a chosen rule: each metric without it and by it."""
 
-import numpy as np
 import pandas as pd
 
 from lepton.decision.rule import DecisionRule
-from lepton.evaluation.shown_table import ShownTable
+from lepton.evaluation.shown_table import ShownTable, with_limits
 
 GAINS = "gains"  # the table
 
@@ -16,16 +15,9 @@ def shown_gains(gains: pd.DataFrame, rule: DecisionRule) -> ShownTable:
             "metric": row.metric,
             "without the rule": f"{row.test:.4f}",
             "by the rule": f"{row.test_decided:.4f}",
-            "difference [95 %]": _difference(row.difference, row.low, row.high),
+            "difference [95 %]": with_limits(row.difference, row.low, row.high, sign="+"),
         }
         for row in gains.itertuples()
     ]
     chosen = rule.describe() or "the likeliest class, as without it"
     return ShownTable(pd.DataFrame(rows), [f"the rule that validation chose: {chosen}"])
-
-
-def _difference(value: float, low: float, high: float) -> str:
-    if np.isnan(value):
-        return ""
-    limits = "" if np.isnan(low) else f" [{low:+.4f}, {high:+.4f}]"
-    return f"{value:+.4f}{limits}"

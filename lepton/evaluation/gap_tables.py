@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from lepton.evaluation.shown_table import ShownTable
+from lepton.evaluation.shown_table import ShownTable, with_limits
 from lepton.metric.ranges import metric_range
 from lepton.stats.group_gaps import GroupGaps
 
@@ -68,7 +68,7 @@ def shown_gaps(frames: Mapping[str, pd.DataFrame], column: str, level: float) ->
             "metric": row.metric,
             "smallest": f"{row.smallest:.4f} {row.group_of_smallest}",
             "largest": f"{row.largest:.4f} {row.group_of_largest}",
-            "difference [95 %]": f"{row.difference:.4f} {_limits(row.low, row.high)}".rstrip(),
+            "difference [95 %]": with_limits(row.difference, row.low, row.high),
             "p": f"{row.p:.3f}",
         }
         for row in gaps.itertuples()

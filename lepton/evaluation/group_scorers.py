@@ -9,6 +9,7 @@ import torch
 from lepton.decision.rule import DecisionRule
 from lepton.evaluation.decided_scores import changed_metrics, decided_scorer, plain_rule
 from lepton.evaluation.evaluator import RowScores
+from lepton.evaluation.row_scores import scores_of_rows
 from lepton.storage.predictions import SplitPredictions
 from lepton.task.base import Task
 
@@ -27,7 +28,7 @@ def compared_metrics(task: Task) -> list[str]:
 def group_scorer(task: Task, rows: SplitPredictions, rule: DecisionRule | None) -> RowScores:
     """What scores some of the rows, decided by a rule where there is one."""
     if task.name not in DECIDED_TASKS:
-        return lambda positions: _plain_scores(task, rows, positions)
+        return scores_of_rows(task, rows)
     rule = rule or plain_rule(task, len(task.spec.classes))
     scorer = decided_scorer(task, rows, rule, changed_metrics(task, calibrated=True), None)
     if task.name != "binary":
@@ -56,11 +57,6 @@ def metrics_of_each_class(task: Task) -> list[str]:
     positives = np.flatnonzero(target.numpy())
     once, twice = scores(ids.numpy()), scores(np.concatenate([ids.numpy(), positives]))
     return [name for name, value in once.items() if np.isclose(value, twice[name], 1e-9, 1e-9)]
-
-
-def _plain_scores(task: Task, rows: SplitPredictions, positions: np.ndarray) -> Mapping[str, float]:
-    some = rows.at(torch.from_numpy(positions))
-    return task.score_rows(some.prediction, some.target, some.weight)
 
 
 def _rates(is_decided: np.ndarray, is_positive: np.ndarray, weight: np.ndarray) -> dict[str, float]:

@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
 
 from lepton.dataset.split.splitters import time_values
 from lepton.errors import DataError, LeptonError, did_you_mean
 from lepton.evaluation.evaluated_model import EvaluatedModel
 from lepton.evaluation.evaluator import Evaluation, Evaluator
-from lepton.evaluation.shown_table import ShownTable
+from lepton.evaluation.row_scores import scores_of_rows
+from lepton.evaluation.shown_table import ShownTable, with_limits
 from lepton.metric.ranges import metric_range
 from lepton.stats.bootstrap import Intervals
 from lepton.stats.group_values import GroupValues, Interval, group_values
@@ -104,7 +104,7 @@ class Shift(Evaluator):
             table = frames[frame]
             for name, some in table[table["compared"]].groupby("group", sort=False):
                 values = some[["metric", "value", "low", "high"]].itertuples(index=False, name=None)
-                cells = {metric: _text(*limits) for metric, *limits in values}
+                cells = {metric: with_limits(*limits) for metric, *limits in values}
                 rows.append({"of": f"{column}: {name}", "rows": str(some["n"].iloc[0]), **cells})
             small = table[~table["compared"]].drop_duplicates("group")
             if len(small):
@@ -118,12 +118,7 @@ class Shift(Evaluator):
         return {row.metric: (row.low, row.high) for row in known.itertuples()}
 
     def _values(self, model: EvaluatedModel, numbers: np.ndarray, seed: int) -> GroupValues:
-        rows, task = model.predictions, model.task
-
-        def score(positions: np.ndarray) -> Mapping[str, float]:
-            some = rows.at(torch.from_numpy(positions))
-            return task.score_rows(some.prediction, some.target, some.weight, only=self.metrics)
-
+        score = scores_of_rows(model.task, model.predictions, only=self.metrics)
         return group_values(score, numbers, resamples=self.resamples, seed=seed)
 
     def _groups(self, model: EvaluatedModel, column: str) -> Partition:
@@ -192,12 +187,6 @@ def _long_table(groups: pd.DataFrame, values: GroupValues) -> pd.DataFrame:
 def _bounds(metric: str, low: float, high: float) -> dict[str, float]:
     least, most = metric_range(metric)
     return {"low": float(np.clip(low, least, most)), "high": float(np.clip(high, least, most))}
-
-
-def _text(value: float, low: float, high: float) -> str:
-    if np.isnan(value):
-        return ""
-    return f"{value:.4f}" if np.isnan(low) else f"{value:.4f} [{low:.4f}, {high:.4f}]"
 
 
 def _time_text(time: object) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 
@@ -14,3 +15,14 @@ class ShownTable:
     texts: pd.DataFrame
     lines: Sequence[str] = ()
     all_metrics: bool = False
+
+
+def with_limits(value: float, low: float, high: float, *, sign: str = "") -> str:
+    """A number and its interval, or without one the number; nothing of one that is undefined.
+
+    `sign="+"` writes a plus before a positive number.
+    """
+    if np.isnan(value):
+        return ""
+    limits = "" if np.isnan(low) else f" [{low:{sign}.4f}, {high:{sign}.4f}]"
+    return f"{value:{sign}.4f}{limits}"

@@ -12,10 +12,11 @@ from lepton.errors import LeptonError
 from lepton.evaluation.augmentation_nodes import augmentation_nodes, build_augmentations
 from lepton.evaluation.evaluated_model import EvaluatedModel
 from lepton.evaluation.evaluator import Evaluation, Evaluator, RowScores, batch_draw
-from lepton.evaluation.shown_table import ShownTable
+from lepton.evaluation.row_scores import differences, scores_of_rows
+from lepton.evaluation.shown_table import ShownTable, with_limits
 from lepton.method import Batch, Method, requested
 from lepton.seeds import derive
-from lepton.stats.bootstrap import Intervals, bootstrap_intervals
+from lepton.stats.bootstrap import bootstrap_intervals
 from lepton.storage.predictions import SplitPredictions
 from lepton.task.base import Task
 from lepton.training.learner import Learner
@@ -55,7 +56,7 @@ class Tta(Evaluator):
         mean = torch.stack([values.double() for values in predicted]).mean(0)
         clean = model.predictions
         rows = SplitPredictions(clean.ids, clean.target, mean, clean.weight)
-        by_mean, before = _scorer(model.task, rows), _scorer(model.task, clean)
+        by_mean, before = scores_of_rows(model.task, rows), scores_of_rows(model.task, clean)
         table = self._gains(by_mean, before, clean.counted, seed)
         metrics = dict(zip(table["metric"], table["tta"].astype(float), strict=True))
         return Evaluation(metrics, {GAINS: table})
@@ -65,7 +66,7 @@ class Tta(Evaluator):
             {
                 **{"metric": row.metric, "as they are": f"{row.clean:.4f}"},
                 "mean of augmented": f"{row.tta:.4f}",
-                "difference [95 %]": f"{row.difference:+.4f}" + _limits(row.low, row.high),
+                "difference [95 %]": with_limits(row.difference, row.low, row.high, sign="+"),
             }
             for row in frames[GAINS].itertuples()
         ]
@@ -99,27 +100,11 @@ class Tta(Evaluator):
         self, by_mean: RowScores, before: RowScores, rows: np.ndarray, seed: int
     ) -> pd.DataFrame:
         values, clean = by_mean(rows), before(rows)
-
-        def gained(positions: np.ndarray) -> Mapping[str, float]:
-            scores, earlier = by_mean(positions), before(positions)
-            return {name: v - earlier[name] for name, v in scores.items() if name in earlier}
-
-        limits: Intervals = bootstrap_intervals(gained, rows, resamples=self.resamples, seed=seed)
+        gained = differences(by_mean, before)
+        limits = bootstrap_intervals(gained, rows, resamples=self.resamples, seed=seed)
         found = [
             (name, clean[name], value, value - clean[name], *limits.get(name, (np.nan, np.nan)))
             for name, value in values.items()
             if name in clean
         ]
         return pd.DataFrame(found, columns=["metric", "clean", "tta", "difference", "low", "high"])
-
-
-def _scorer(task: Task, rows: SplitPredictions) -> RowScores:
-    def score(positions: np.ndarray) -> Mapping[str, float]:
-        some = rows.at(torch.from_numpy(positions))
-        return task.score_rows(some.prediction, some.target, some.weight)
-
-    return score
-
-
-def _limits(low: float, high: float) -> str:
-    return "" if np.isnan(low) else f" [{low:+.4f}, {high:+.4f}]"

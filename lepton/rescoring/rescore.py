@@ -23,6 +23,7 @@ from lepton.evaluation.adding import (
 from lepton.evaluation.evaluated_model import EvaluatedModel
 from lepton.evaluation.labelled_rows import LabelledRows, read_labelled_rows
 from lepton.evaluation.loading import load_evaluated_run
+from lepton.evaluation.row_scores import scores_of_rows
 from lepton.evaluation.sample_inputs import SampleInputs, inputs_by_kind, trained_run
 from lepton.evaluation.shown_table import ShownTable
 from lepton.predict import TrainedPredictor, load_model
@@ -226,12 +227,7 @@ def _scores(
     task: Task, predictions: SplitPredictions, config: dict[str, Any]
 ) -> tuple[Mapping[str, float], Intervals]:
     """Metrics, and their intervals, of predictions and what they are compared with."""
-
-    def score(positions: np.ndarray) -> Mapping[str, float]:
-        rows = predictions.at(torch.from_numpy(positions))
-        return task.score_rows(rows.prediction, rows.target, rows.weight)
-
-    rows = predictions.counted
+    score, rows = scores_of_rows(task, predictions), predictions.counted
     return score(rows), bootstrap_intervals(score, rows, **_options(config))
 
 
