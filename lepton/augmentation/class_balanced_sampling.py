@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lepton.augmentation.machinery.classes import require_classes
 from lepton.errors import ConfigError
 from lepton.method import Method
 from lepton.spec import DataSpec
@@ -29,11 +30,7 @@ class ClassBalancedSampling(Method):
         self.strength = strength
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
-        if spec.task not in ("binary", "multiclass"):
-            raise ConfigError(
-                f"augmentation.class_balanced_sampling, task: a {spec.task} target has no classes "
-                "of which each row has one; leave it out"
-            )
+        require_classes("class_balanced_sampling", spec)
         return model
 
     def row_chances(self, train: dict[str, Any], spec: DataSpec) -> Tensor:

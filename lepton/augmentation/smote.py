@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from lepton.augmentation.machinery.classes import require_classes
 from lepton.augmentation.machinery.table_rows import as_table, as_tensors
 from lepton.errors import ConfigError
 from lepton.generator.smotenc import Smotenc
@@ -30,11 +31,7 @@ class Smote(Method):
         self.strength, self.neighbors = strength, neighbors
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
-        if spec.task not in ("binary", "multiclass"):
-            raise ConfigError(
-                f"augmentation.smote, task: a {spec.task} target has no classes of which each row "
-                "has one; leave it out"
-            )
+        require_classes("smote", spec)
         return model
 
     def further_rows(self, train: dict[str, Any], spec: DataSpec, seed: int) -> dict[str, Any]:
