@@ -150,6 +150,16 @@ def refused(lepton, here):
             "augmentation.alpha: 0.2 is not an option",
             "; write augmentation.cutmix.alpha or augmentation.mixup.alpha",
         ),
+        (
+            "adversarial.epsilon=0.1",
+            "adversarial.epsilon: 0.1 is not an option",
+            "; write adversarial.NAME.epsilon, where NAME is that of fgm, fgsm, freelb, mart, pgd, ",
+        ),
+        (
+            "augmentation.generated.generator=null",
+            "augmentation.generated.generator=null: chooses nothing",
+            "; write augmentation.generated.generator=NAME (options: bootstrap, copula, ",
+        ),
         ("augmentation.x=0.2", "augmentation.x: 0.2 is not an option", "no augmentation=x"),
         ("model", "'model' cannot be read", "; write model=OPTION, `lepton list model` shows them"),
         ("mlp_small", "'mlp_small' cannot be read", "; write model=mlp_small"),

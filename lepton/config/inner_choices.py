@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lepton.config.inner_options import inner_group
+from lepton.config.inner_options import inner_group, may_be_empty
 from lepton.config.override_reader import chosen_options, option_problems, text_of
 from lepton.config.words import NO_OPTION, NULL
 from lepton.errors import did_you_mean
@@ -26,10 +26,12 @@ def chosen_group(override: "Override") -> str | None:
 
 
 def inner_choice_problems(override: "Override", options: Mapping[str, Path]) -> list[str]:
-    """A line for every option that the group lacks."""
-    names = [name for name in _names(override, options) if name is not None]
-    if not names:
-        return []
+    """A line for every option that the group lacks, and for none where there must be one."""
+    names = _names(override, options)
+    if may_be_empty(override.key_or_group):
+        names = [name for name in names if name is not None]
+        if not names:
+            return []
     return option_problems(text_of(override), override.key_or_group, [names], dict(options))
 
 

@@ -27,6 +27,12 @@ def inner_group(path: str) -> str | None:
     return rest[1] if row.several and rest[1] in row.parts and rest[1] in GROUPS else None
 
 
+def may_be_empty(path: str) -> bool:
+    """True where null may stand at the place of an option inside of another; a part is needed."""
+    group, holder, _ = path.split(".")
+    return holder in GROUPS[group].inner
+
+
 def inner_keys(node: Any) -> tuple[str, ...]:
     """The keys of an option's node under which further options stand."""
     if not isinstance(node, dict) or "_target_" not in node:

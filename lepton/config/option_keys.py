@@ -119,6 +119,8 @@ def keys_not_value(path: str) -> str | None:
     names = [option for option, file in files.items() if name in KEY.findall(_text(file))]
     if 0 < len(names) <= MOST_GROUPS:
         return f"write {' or '.join(f'{group}.{option}.{name}' for option in names)}"
+    if names:
+        return f"write {group}.NAME.{name}, where NAME is that of {', '.join(names)} that is chosen"
     return f"there is no {group}={name}{did_you_mean(name, files)}"
 
 

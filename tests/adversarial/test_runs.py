@@ -130,7 +130,14 @@ REFUSED = [
     (["adversarial=fgsm", "adversarial.fgsm.norm=l1"], r"adversarial\.fgsm\.norm: "),
     (
         ["adversarial=pgd", "dataset=vader", "model=text_cnn"],
-        "^adversarial, dataset: adversarial=pgd changes .* and dataset=vader holds texts$",
+        "^adversarial, dataset: adversarial=pgd changes .* and dataset=vader holds texts; "
+        "adversarial=fgm, freelb, vat can act there$",
+    ),
+    (
+        ["dataset=german_credit", "augmentation=affine"],
+        "^augmentation, dataset: augmentation=affine changes images or clips, and "
+        "dataset=german_credit holds a table; "
+        "augmentation=feature_dropout, gaussian_noise, mixup, swap_noise can act there$",
     ),
     (
         ["adversarial=trades", "finetune=head", "init_from=nowhere"],
