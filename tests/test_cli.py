@@ -153,7 +153,7 @@ def refused(lepton, here):
         (
             "adversarial.epsilon=0.1",
             "adversarial.epsilon: 0.1 is not an option",
-            "; write adversarial.NAME.epsilon, where NAME is that of fgm, fgsm, freelb, mart, pgd, ",
+            "; write adversarial.NAME.epsilon, where NAME is that of fgm, fgsm, freelb, mart, ",
         ),
         (
             "augmentation.generated.generator=null",

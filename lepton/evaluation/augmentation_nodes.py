@@ -24,15 +24,22 @@ Nodes = dict[str, dict[str, Any]]
 def augmentation_nodes(
     named: Mapping[str, Mapping[str, Any]] | None, config: Mapping[str, Any]
 ) -> Nodes:
-    """The nodes of the named augmentations, or of those of a run's config where none is named.
+    """The nodes of the named augmentations, or where none is named of those of a run's config that
+    change rows: what only draws or adds rows of train has no copies of others to make.
 
     Raises: LeptonError for a name or a key that there is not, and where there is none at all.
     """
     if named is None:
-        own = {path.rpartition(".")[2]: node for path, node in chosen_nodes(config, GROUP).items()}
+        chosen = chosen_nodes(config, GROUP)
+        own = {
+            path.rpartition(".")[2]: node
+            for path, node in chosen.items()
+            if _changes_batches(build.instantiate(node, GROUP))
+        }
         if not own:
+            any_ = f"any that changes rows ({', '.join(chosen)})" if chosen else "any"
             raise LeptonError(
-                "augmentation: null, and the run was trained without any; name one, as "
+                f"augmentation: null, and the run was trained without {any_}; name one, as "
                 "{gaussian_noise: {}}"
             )
         return own
@@ -62,7 +69,7 @@ def build_augmentations(nodes: Nodes, model: nn.Module, spec: DataSpec) -> list[
         method: Method = build.instantiate(node, GROUP)
         method.stream_name = f"{GROUP}.{name}"
         kinds = method.changes_inputs
-        if not overrides(type(method), "on_batch") or (kinds and not {*kinds} & {*spec.kinds}):
+        if not _changes_batches(method) or (kinds and not {*kinds} & {*spec.kinds}):
             held = " and ".join(spec.kinds)
             raise LeptonError(f"augmentation: {name} changes no inputs of the kind {held}")
         method.prepare(model, spec)
@@ -70,6 +77,10 @@ def build_augmentations(nodes: Nodes, model: nn.Module, spec: DataSpec) -> list[
             raise LeptonError(f"augmentation: {name} changes targets, which are not known here")
         methods.append(method)
     return methods
+
+
+def _changes_batches(method: Method) -> bool:
+    return overrides(type(method), "on_batch")
 
 
 def _changes_targets(method: Method, spec: DataSpec) -> bool:

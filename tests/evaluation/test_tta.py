@@ -75,6 +75,20 @@ def test_a_run_is_averaged_over_its_own_augmentation(run_once):
         tta(augmentation=None).evaluate(plain, 1)
 
 
+def test_of_a_runs_own_augmentations_those_that_change_no_row_are_left_out(run_once):
+    words = [word for word in TABLE if word != "augmentation=none"]
+    added = "class_balanced_sampling,generated"
+    noise = ("augmentation.gaussian_noise.std=0.3", "trainer.progress=false")
+    folder = run_once(*words, f"augmentation=[gaussian_noise,{added}]", *noise)
+    model = load_evaluated_run(folder)
+    own, named = tta(augmentation=None).evaluate(model, 1), tta().evaluate(model, 1)
+    assert own.metrics == named.metrics
+    plain = load_evaluated_run(run_once(*words, f"augmentation=[{added}]"))
+    line = r"without any that changes rows \(augmentation.class_balanced_sampling, "
+    with pytest.raises(LeptonError, match=line):
+        tta(augmentation=None).evaluate(plain, 1)
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [
