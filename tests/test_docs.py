@@ -54,13 +54,27 @@ def commands(pages=GUIDES):
 
 
 def short_commands():
-    """Those of the README, and all that need no runs before them, and are no long plans."""
-    first = commands(["README.md"])
+    """Those of the README, and one for each key or flag that a page shows, where that is short.
+
+    None needs runs before it, but in the README.
+    """
+    chosen = commands(["README.md"])
     is_long = re.compile(
-        r" runs=| results | report | evaluate |finetune_strategies|shots=4,16|vader model=tfidf"
-        r"|best_tabular"
+        r" runs=| results | report | evaluate |finetune_strategies|shots=4,16|minilm|vader model="
+        r"|best_tabular|ablate_table|generator=copula rows"
     )
-    return [w for w in commands() if w in first or not is_long.search(" ".join(w))]
+    seen = {name for words in chosen for name in named(words)}
+    # the longest first, which leave few keys to others
+    for words in sorted(commands(), key=len, reverse=True):
+        if not is_long.search(" ".join(words)) and not named(words) <= seen:
+            chosen.append(words)
+            seen |= named(words)
+    return chosen
+
+
+def named(words):
+    """The command, the flags and the keys of the words."""
+    return {word.partition("=")[0] for word in words[1:]}
 
 
 def single_runs():
