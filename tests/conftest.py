@@ -3,6 +3,7 @@
 import gc
 import hashlib
 import importlib.metadata
+import itertools
 import json
 import logging
 import multiprocessing
@@ -141,10 +142,18 @@ def process_state(monkeypatch):
         logging.root.removeHandler(handler)  # Hydra's, on a stream that ends with the test
 
 
+@pytest.fixture(scope="session")
+def caches(tmp_path_factory):
+    """Paths of folders in one of this session: to make each beside all others looks at them all."""
+    folder = tmp_path_factory.mktemp("caches")
+    return (folder / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def cache(tmp_path_factory, monkeypatch):
+def cache(caches, monkeypatch):
     """A cache folder of the test's own."""
-    folder = tmp_path_factory.mktemp("cache")
+    folder = next(caches)
+    folder.mkdir()
     monkeypatch.setenv("LEPTON_CACHE", str(folder))
     return folder
 

@@ -14,7 +14,8 @@ from lepton.vectorize.job_group import JobGroup, StackingOptions
 from tests.quick import quick
 from tests.vectorize.conftest import DATA, EXACT, SMALL, largest_difference
 
-TWO = ("seed=1,2", "optimizer.lr=0.003,0.02")
+ZIPPED = "hydra.sweeper.zip=[seed,optimizer.lr]"  # two members rather than four
+TWO = ("seed=1,2", "optimizer.lr=0.003,0.02", ZIPPED)
 OPTIMIZERS = {
     "adam": ("optimizer.weight_decay=0,0.1", "optimizer.lr=0.003,0.02"),
     "adam, betas": ("optimizer.betas=[0.9,0.999],[0.5,0.9]", "optimizer.eps=1e-8,1e-3"),
@@ -88,7 +89,7 @@ def test_models_with_every_embedding_of_numbers(gap, case):
     overrides = (f"model={model.split(',')[0]}", *MODELS[model], *EMBEDDINGS[embedding])
     # a bias before BatchNorm has only rounding for a gradient, which Adam divides by eps
     overrides = (*DATA, *overrides, "trainer.max_epochs=3", "seed=1,2", "optimizer.eps=1e-6")
-    assert gap(*overrides, EXACT, "optimizer.lr=0.001,0.01") < 1e-9
+    assert gap(*overrides, EXACT, "optimizer.lr=0.001,0.01", ZIPPED) < 1e-9
 
 
 REGULARIZATION = {
@@ -165,6 +166,7 @@ def test_class_weights_and_monitors_are_each_members_own(gap, task):
     count = {"binary": 2}.get(task, 3)
     weights = f"balanced,[{','.join(['1', '4', '2'][:count])}]"
     overrides = (f"task.class_weights={weights}", "task.monitor=null,brier")
+    overrides += ("hydra.sweeper.zip=[task.class_weights,task.monitor]",)
     assert gap(*SMALL, EXACT, *TASKS[task], *overrides, "optimizer.lr=0.05") < 1e-9
 
 
@@ -208,7 +210,8 @@ def test_a_group_cut_into_stacks(gap):
 def test_32_bits_agree_over_a_few_epochs(gap, model):
     overrides = (f"model={model.split(',')[0]}", *MODELS[model], "trainer.max_epochs=3", "seed=1,2")
     # a smaller eps lets Adam blow up gradients that are zero but for rounding: see the next test
-    assert gap(*DATA, *overrides, "optimizer.lr=0.001,0.003", "optimizer.eps=1e-5") < 1e-4
+    overrides += ("optimizer.lr=0.001,0.003", ZIPPED)
+    assert gap(*DATA, *overrides, "optimizer.eps=1e-5") < 1e-4
 
 
 @pytest.mark.slow
@@ -380,4 +383,4 @@ def test_rows_with_weights(gap, tmp_path):
     data = ["dataset=csv", f"dataset.path={tmp_path}/weighed.csv", "dataset.target=y"]
     overrides = ["batch_size=16", "model=mlp_small", "model.hidden=[4]", "trainer.max_epochs=2"]
     overrides += [EXACT, "dataset.weight=w", "dataset.task=regression"]
-    assert gap(*data, *overrides, "seed=1,2", "optimizer.lr=0.01,0.03") < 1e-9
+    assert gap(*data, *overrides, "seed=1,2", "optimizer.lr=0.01,0.03", ZIPPED) < 1e-9
