@@ -1,5 +1,6 @@
 """trainer=fsdp: what two processes with halves of the weights learn, held against two with all."""
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -154,6 +155,8 @@ def divide(rank: int, folder: str) -> None:
     assert [type(module) for module in model.modules()] == kinds
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert torch.equal(model(rows), answer)
+    # where the interpreter ends while a thread of gloo still drops a tensor, torch 2.13 aborts
+    os._exit(0)
 
 
 @pytest.mark.slow
