@@ -40,7 +40,7 @@ COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new optio
     "hydra/sweeper": 2,
     "hydra/sweeper/sampler": 7,
     "hydra/sweeper/pruner": 4,
-    "search": 23,
+    "search": 26,
     "ensemble": 10,
 }
 CNN, VADER, SMALL_CNN = "model=text_cnn", "dataset=vader", "model=cnn_small"
