@@ -142,6 +142,23 @@ def test_it_is_shown_with_intervals_and_kept_by_the_commands(run_once, lepton):
     assert attacks["epsilon"].tolist() == sorted(attacks["epsilon"])
 
 
+@pytest.mark.slow
+def test_training_by_one_step_looks_more_robust_by_pgd_than_it_is_by_all_attacks(run):
+    folder = run(
+        *("dataset=digits", "model=cnn_small", "optimizer.lr=3e-3", "scheduler=one_cycle"),
+        *("trainer=cpu", "trainer.max_epochs=6"),
+        *("adversarial=fgsm", "adversarial.fgsm.epsilon=0.2"),
+        *("evaluation=adversarial", "evaluation.adversarial.epsilons=[0.2]"),
+    )
+    metrics = json.loads((folder / "result.json").read_text())["metrics"]
+    attacks = pd.read_parquet(folder / "evaluation" / "adversarial" / "attacks.parquet")
+    left = attacks.set_index("attack")["left"]
+    worst = metrics["test@adversarial/eps_0.2/accuracy"]
+    assert left["fgsm"] > left["pgd"] + 0.1  # the attack that it was trained against says most
+    assert left["pgd"] > worst + 0.05
+    assert metrics["test@adversarial/broken"] == 0
+
+
 def test_no_size_of_a_change_and_one_below_zero_are_refused(lepton):
     digits = ("train", "dataset=digits", "model=cnn_small", "evaluation=adversarial")
     for epsilons, line in (
