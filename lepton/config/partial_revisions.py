@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from lepton.config.renamed_layers import had_other_layers
+
 Config = Mapping[str, Any]
 
 
@@ -31,6 +33,7 @@ TOUCHES: dict[str, Callable[[Config], bool]] = {  # by the sentence in REVISIONS
     "1 counts in the last bin of ece": _monitors_ece,
     "batches of a step count by their class weights": _weighs_several_batches,
     "metrics count rows by dataset.weight": _weighs_rows,
+    "a block is a layer, with what follows it; all before the blocks is one": had_other_layers,
 }
 
 

@@ -13,10 +13,10 @@ from lepton.audio.waves import as_waves
 from lepton.errors import ConfigError
 from lepton.model.encoder import (
     checkpoint_activations,
-    encoder_layers,
     explain_transformers_errors,
     load_any,
 )
+from lepton.model.encoder_layers import encoder_layers
 from lepton.model.residual import encoder_branches
 from lepton.model.shared_encoder import shared_encoder
 from lepton.model.spectra import Batch, steps_mask
@@ -79,7 +79,7 @@ class AudioEncoder(nn.Module):
             checkpoint_activations(self.encoder)
 
     def layers(self) -> list[str]:
-        return [*(f"encoder.{name}" for name in encoder_layers(self.encoder)), "head"]
+        return [*encoder_layers(self, "encoder"), "head"]
 
     def residual_branches(self) -> list[list[str]]:
         return encoder_branches(self, "encoder")

@@ -1,4 +1,4 @@
-"""Encoders of the package transformers: loaded or built, held against the spec, named by layer."""
+"""Encoders of the package transformers: loaded or built, held against the spec."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -127,32 +127,6 @@ def checkpoint_activations(encoder: "PreTrainedModel") -> None:
     # the older name warns from 5.24 on
     enable = getattr(encoder, "activation_checkpointing_enable", None)
     (enable or encoder.gradient_checkpointing_enable)({"use_reentrant": False})
-
-
-def encoder_layers(encoder: nn.Module) -> list[str]:
-    """Dotted names in order: the embeddings, each block, what follows the blocks.
-
-    The blocks are the list of modules with the most parameters.
-    """
-    lists = {n: m for n, m in encoder.named_modules() if isinstance(m, nn.ModuleList) and len(m)}
-    blocks = max(lists, key=lambda name: _size(lists[name]), default=None)
-    return list(_walk(encoder, "", blocks))
-
-
-def _walk(module: nn.Module, prefix: str, blocks: str | None) -> Iterator[str]:
-    yield from (prefix + name for name, _ in module.named_parameters(recurse=False))
-    for name, child in module.named_children():
-        path = prefix + name
-        if path == blocks:
-            yield from (f"{path}.{number}" for number, _ in child.named_children())
-        elif blocks is not None and blocks.startswith(f"{path}."):
-            yield from _walk(child, f"{path}.", blocks)
-        elif _size(child):
-            yield path
-
-
-def _size(module: nn.Module) -> int:
-    return sum(p.numel() for p in module.parameters())
 
 
 @contextmanager

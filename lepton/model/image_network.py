@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from lepton.errors import ConfigError
-from lepton.model.encoder import encoder_layers, explain_transformers_errors
+from lepton.model.encoder import explain_transformers_errors
+from lepton.model.encoder_layers import encoder_layers
 from lepton.model.pixels import Pixels, Scaling
 from lepton.model.residual import encoder_branches
 from lepton.model.text_inputs import make_head
@@ -55,7 +56,7 @@ class ImageNetwork(nn.Module):
         return self.encoder.places(values)
 
     def layers(self) -> list[str]:
-        return [*(f"encoder.{name}" for name in encoder_layers(self.encoder)), "head"]
+        return [*encoder_layers(self, "encoder"), "head"]
 
     def residual_branches(self) -> list[list[str]]:
         return encoder_branches(self, "encoder")

@@ -12,10 +12,10 @@ from lepton.errors import ConfigError
 from lepton.model.encoder import (
     check_encoder,
     checkpoint_activations,
-    encoder_layers,
     explain_transformers_errors,
     load_encoder,
 )
+from lepton.model.encoder_layers import encoder_layers, shared_blocks
 from lepton.model.pooling import AttentionPooling, first_token, last_token
 from lepton.model.residual import encoder_branches
 from lepton.model.shared_encoder import shared_encoder
@@ -80,8 +80,13 @@ class Transformer(nn.Module):
             checkpoint_activations(self.encoder)
 
     def layers(self) -> list[str]:
-        pooling = ["attention"] if self.attention is not None else []
-        return [*(f"encoder.{name}" for name in encoder_layers(self.encoder)), *pooling, "head"]
+        *below, last = encoder_layers(self, "encoder")
+        return [*below, last if self.attention is None else f"{last}+attention", "head"]
+
+    def remarks(self) -> list[str]:
+        """What is said of the encoder before it is trained."""
+        shared = shared_blocks(self)
+        return [f"{type(self.encoder).__name__}: {shared}"] if shared else []
 
     def residual_branches(self) -> list[list[str]]:
         return encoder_branches(self, "encoder")

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from torch import nn
 
 from lepton.errors import ConfigError
+from lepton.model.encoder_layers import shared_blocks
 from lepton.model.layers import tunable
 
 
@@ -35,7 +36,9 @@ def parameters_under(model: nn.Module, names: Iterable[str]) -> list[str]:
 
 def describe_layers(model: nn.Module) -> str:
     """The layers in words, for a message."""
-    return ", ".join(" with ".join(names) for names in named_layers(model))
+    layers = ", ".join(" with ".join(names) for names in named_layers(model))
+    shared = shared_blocks(model)
+    return f"{layers}; {shared}" if shared else layers
 
 
 def new_parameters(model: nn.Module) -> frozenset[str]:
