@@ -60,8 +60,8 @@ class Method:
     `draw` differs between processes, but not `draw.each`. Where weights are shared out (fsdp),
     methods with a `loss` or `penalty`, and those that say `needs_whole_weights`, are refused. This,
     `leaves_weights_unused`, `needs_start`, `needs_last_epochs`, `perturbs_weights`,
-    `averages_weights`, `acts_below_head`, `mixes_rows`, `run_keys`, `changes_inputs`, `adds_inputs`
-    and `changes_waveforms` are read from source: literals in the class body.
+    `averages_weights`, `acts_below_head`, `mixes_rows`, `mixes_states`, `run_keys`,
+    `changes_inputs`, `adds_inputs` and `changes_waveforms` are literals, read from source.
 
     Checkpoints. What it remembers from step to step belongs into the `state_dict` of one of its
     callbacks: only then does a killed run go on exactly. What `draw` gives needs no remembering.
@@ -88,6 +88,7 @@ class Method:
     acts_below_head = False  # does nothing where a head alone is trained, on features
     changes_waveforms = False  # reads samples of sounds: no spectra may be kept in their place
     mixes_rows = False  # a row of a batch becomes one of several
+    mixes_states = False  # so it does inside of the network, after all that mix inputs
     # those of its keys that name finished runs, of which `told` is called
     run_keys: tuple[str, ...] = ()
     probes = False  # a strategy of fine-tuning that trains the head alone; it has `standardize`

@@ -30,7 +30,7 @@ COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new optio
     "model": 37,
     "optimizer": 9,
     "scheduler": 10,
-    "regularization": 17,
+    "regularization": 18,
     "finetune": 14,
     "trainer": 9,
     "logger": 5,

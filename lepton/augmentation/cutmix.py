@@ -5,11 +5,11 @@ from torch import Tensor, nn
 
 from lepton.augmentation.machinery.boxes import box_mask, over
 from lepton.augmentation.machinery.input_augmentation import InputAugmentation
-from lepton.augmentation.machinery.mixing import mixed_target, require_mixable
 from lepton.augmentation.machinery.pictures import PICTURES, change_pictures
 from lepton.method import Batch
 from lepton.randomness.draw import Draw
 from lepton.spec import DataSpec
+from lepton.task.mixed_rows import mixed_target, require_mixable
 from lepton.values.bounds import Above0, From0To1
 
 
@@ -29,7 +29,8 @@ class CutMix(InputAugmentation):
         self.alpha, self.probability = alpha, probability
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
-        require_mixable("cutmix", spec, PICTURES[:1] if "image" in spec.inputs else PICTURES[1:])
+        kinds = PICTURES[:1] if "image" in spec.inputs else PICTURES[1:]
+        require_mixable("augmentation=cutmix", spec, kinds)
         self.classes = spec.outputs
         return model
 

@@ -6,13 +6,13 @@ import torch
 from torch import nn
 
 from lepton.augmentation.machinery.input_augmentation import InputAugmentation
-from lepton.augmentation.machinery.mixing import blend, mixed_target, require_mixable
 from lepton.augmentation.machinery.pictures import PICTURES, change_pictures
 from lepton.augmentation.machinery.waveforms import as_audio, waveforms
 from lepton.errors import ConfigError
 from lepton.method import Batch
 from lepton.randomness.draw import Draw
 from lepton.spec import DataSpec
+from lepton.task.mixed_rows import blend, mixed_target, require_mixable
 from lepton.values.bounds import Above0
 
 
@@ -34,7 +34,7 @@ class Mixup(InputAugmentation):
         self.alpha, self.categories = alpha, categories
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
-        require_mixable("mixup", spec, ("table", "audio", *PICTURES))
+        require_mixable("augmentation=mixup", spec, ("table", "audio", *PICTURES))
         if spec.cat_features and self.categories == "refuse":
             raise ConfigError(
                 "augmentation.mixup.categories, dataset: the data have categories "

@@ -59,16 +59,25 @@ def named_run_problems(config: dict[str, Any]) -> list[str]:
 
 
 def mixed_row_problems(config: dict[str, Any]) -> list[str]:
-    """A line where one method mixes the rows that another one asks a run about."""
+    """A line where one method mixes the rows that another one asks a run about, or mixes inside of
+    the network too, whose targets would not be mixed in the order of the rows."""
     nodes = [*method_nodes(config)]
     mixing = [path for path, node in nodes if class_fact(node, "mixes_rows")]
     asking = [path for path, node in nodes if class_fact(node, "run_keys")]
-    return [
+    inside = [path for path, node in nodes if class_fact(node, "mixes_states")]
+    unknown = [
         f"{path}, {other}: {path} knows what its run says of each row, not of the mixtures that "
         f"{other} makes; leave one of them out"
         for path in asking
         for other in mixing
     ]
+    twice = [
+        f"{path}, {other}: both mix each row with another one; leave one of them out"
+        for path in inside
+        for other in mixing
+        if other != path
+    ]
+    return [*unknown, *twice]
 
 
 def _with_value(config: dict[str, Any], path: str, key: str, value: str) -> dict[str, Any]:

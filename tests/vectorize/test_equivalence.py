@@ -103,6 +103,7 @@ REGULARIZATION = {
     "swa": ("regularization.swa.after=0.2,0.6", "trainer.max_epochs=4,6"),
     "logit_adjustment": ("regularization.logit_adjustment.tau=0.5,2", "dataset.classes=3"),
     "sam": ("regularization.sam.rho=0.05,0.5",),
+    "manifold_mixup": ("regularization.manifold_mixup.alpha=0.2,2", "dataset.classes=3"),
     "asam": ("regularization.asam.rho=0.2,1", "regularization.asam.eta=0.01,0.1"),
     "early_stopping": (
         *("regularization.early_stopping.patience=1,2,3", "trainer.max_epochs=12"),

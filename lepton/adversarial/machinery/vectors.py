@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from lepton.adversarial.machinery.passes import logits_apart
 from lepton.attack.rows import Change
 from lepton.errors import ConfigError
 from lepton.method import Batch, output_apart
+from lepton.model.embedding_layers import embedding_layers
 from lepton.model.layers import tunable
 from lepton.task import Task
 
@@ -143,25 +144,6 @@ def _of_input(change: Callable[[Tensor], Tensor], _: nn.Module, given: Any) -> t
 
 class _AllSeen(Exception):
     """Ends a pass, since the rest of it tells nothing new."""
-
-
-def embedding_layers(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Yields the names and layers that make vectors of tokens and of categories.
-
-    Of a model of transformers it is the one of tokens, not those of places and segments.
-    """
-    inside: set[nn.Module] = set()
-    for name, module in model.named_modules():
-        if module in inside:
-            continue
-        if isinstance(module, nn.Embedding):
-            yield name, module
-        elif hasattr(module, "get_input_embeddings"):
-            inside |= set(module.modules())
-            with suppress(NotImplementedError):
-                layer = cast("Any", module).get_input_embeddings()
-                if isinstance(layer, nn.Embedding):
-                    yield next((n, m) for n, m in model.named_modules() if m is layer)
 
 
 def _is_of_rows(value: Tensor, batch: Batch) -> bool:

@@ -5,29 +5,34 @@ from torch import Tensor
 
 from lepton.errors import ConfigError
 from lepton.loss.weighted_mean import at_least_tiny
-from lepton.method import Batch
 from lepton.spec import PRESENCE, DataSpec
 from lepton.task.soft_targets import as_probabilities
 
+Batch = dict[str, Tensor]
 MIXABLE_TASKS = ("binary", "multiclass", "multilabel", "regression")
 
 
-def require_mixable(option: str, spec: DataSpec, kinds: tuple[str, ...]) -> None:
-    """Raises: ConfigError for a target that cannot be mixed, for inputs of other kinds, which would
-    stay what they are beside a mixed target, and for rows that may lack some."""
+def require_mixable(option: str, spec: DataSpec, kinds: tuple[str, ...] | None = None) -> None:
+    """Raises: ConfigError for a target that cannot be mixed, for rows that may lack inputs, and
+    where kinds are given for inputs of others, which would stay beside a mixed target.
+
+    `option` is called as on the command line, "augmentation=mixup".
+    """
+    group = option.partition("=")[0]
     if spec.task not in MIXABLE_TASKS or not spec.target_names:
         raise ConfigError(
-            f"augmentation, task: augmentation={option} mixes the targets of two rows, and these "
+            f"{group}, task: {option} mixes the targets of two rows, and these "
             "have none that can be; leave it out"
         )
-    if others := [kind for kind in spec.kinds if kind not in (*kinds, PRESENCE)]:
+    others = [kind for kind in spec.kinds if kind not in (*(kinds or spec.kinds), PRESENCE)]
+    if others:
         raise ConfigError(
-            f"augmentation, dataset: augmentation={option} mixes the targets of two rows, and "
+            f"{group}, dataset: {option} mixes the targets of two rows, and "
             f"cannot mix their inputs of the kind {others[0]}; leave it out"
         )
     if spec.inputs.get(PRESENCE, {}).get("absence") == "keep":
         raise ConfigError(
-            f"augmentation, dataset.absent: augmentation={option} mixes two rows, and has nothing "
+            f"{group}, dataset.absent: {option} mixes two rows, and has nothing "
             "to mix where one of them lacks an input; dataset.absent=drop leaves such rows out"
         )
 
