@@ -22,7 +22,7 @@ COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new optio
     "preprocessing": 4,
     "task": 3,
     "loss": 7,
-    "evaluation": 13,
+    "evaluation": 14,
     "metric": 12,
     "callbacks": 4,
     "adversarial": 8,

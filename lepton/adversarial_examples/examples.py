@@ -11,28 +11,43 @@ import torch
 from torch import Tensor
 
 from lepton.adversarial_examples.as_files import changed_rows, changed_table
-from lepton.attack.attacked_inputs import AttackedInputs
+from lepton.attack.attacked_inputs import AttackedInputs, without_gradient
 from lepton.attack.column_rules import ColumnRules
 from lepton.attack.goal import TASKS, Goal, cross_entropies
 from lepton.attack.suite import Suite
 from lepton.attack.worst import worst_found
+from lepton.config.attack_root import refuse_keys_of_numbers
 from lepton.dataset.data import Rows
 from lepton.errors import LeptonError
 from lepton.evaluation.attack_outcomes import attack_draw
 from lepton.evaluation.attacked_rows import AttackedRows
+from lepton.evaluation.attacked_texts import AttackedTexts
 from lepton.evaluation.evaluated_model import EvaluatedModel
 from lepton.evaluation.loading import load_evaluated_run
 from lepton.evaluation.waveform_rows import with_waveforms
+from lepton.foreign_text import spreadsheet_safe
 from lepton.storage.results import finished_result
 from lepton.training.prediction import default_dtype
+
+BY_GRADIENTS = (
+    "FGSM, PGD, APGD and Square looked for these changes, one after the other, in rows that were "
+    "not yet broken."
+)
+BY_TYPOS = (
+    "Words were misspelt one after the other, those first without which the prediction moves most, "
+    "each by the typo that misleads most: two letters exchanged, one left out, another in its "
+    "place, or one more."
+)
 
 
 @dataclass(frozen=True)
 class AttackedExamples:
     """The rows as they were and as files hold them, and what the run predicts of both.
 
-    `rows` has a row each: id, target, before, after. `inputs` are the raw
-    columns with changed numbers, None without a table; `raw` what they were.
+    `rows` has a row each: id, target, before, after. `inputs` are the columns of a table or of
+    texts with what was changed in them, None without either; `raw` what they were. `text_columns`
+    are those in which words were changed. `size` and `how` say how large changes may be, and how
+    they were found.
     Shapes: before and after hold tensors of the same rows, in order.
     """
 
@@ -43,32 +58,66 @@ class AttackedExamples:
     rows: pd.DataFrame
     inputs: pd.DataFrame | None
     raw: pd.DataFrame
+    size: str
+    how: str
+    text_columns: tuple[str, ...] = ()
 
 
 def attacked_examples(folder: Path, config: dict[str, Any]) -> AttackedExamples:
-    """The rows that a config asks for, attacked.
+    """The rows that a config asks for, attacked: by gradients, or by typos where there are texts
+    and nothing with a gradient.
 
     Raises: LeptonError for a run that cannot be attacked, or whose data are not there any more.
     """
     finished_result(folder)
     model = load_evaluated_run(folder)
-    rules = ColumnRules("", *(config[key] for key in ("immutable", "only_up", "only_down")))
     if model.task.name not in TASKS:
         raise LeptonError(
             f"{folder}: a task {model.task.name} decides for nothing that could change"
         )
+    by_typos = model.spec.text_features and without_gradient(model.spec)
+    return (_by_typos if by_typos else _by_gradients)(folder, model, config)
+
+
+def _by_gradients(folder: Path, model: EvaluatedModel, config: dict[str, Any]) -> AttackedExamples:
+    rules = ColumnRules("", *(config[key] for key in ("immutable", "only_up", "only_down")))
     AttackedInputs(model.spec, rules)
     model = with_waveforms(model)
     attacked = AttackedRows(model, rules, _positions(model, config))
     changed = _changed(attacked, config)
-    before = {
-        name: values[torch.from_numpy(attacked.positions)] for name, values in model.rows.items()
-    }
-    raw = _raw_rows(model, attacked.positions)
+    before = _rows_at(model, attacked.positions)
+    raw = model.raw_rows(attacked.positions)
     inputs = changed_table(attacked, raw, before, changed)
     after = changed_rows(attacked, before, changed, inputs)
     rows = _table(model, before, after)
-    return AttackedExamples(folder, model, before, after, rows, inputs, raw)
+    size = f"{config['epsilon']:g} ({config['norm']})"
+    return AttackedExamples(folder, model, before, after, rows, inputs, raw, size, BY_GRADIENTS)
+
+
+def _by_typos(folder: Path, model: EvaluatedModel, config: dict[str, Any]) -> AttackedExamples:
+    refuse_keys_of_numbers(config)
+    texts = AttackedTexts(model, _positions(model, config), spreadsheet_safe)
+    searched = {key: config[key] for key in ("epsilon", "queries", "seed")}
+    traces = texts.traces(**searched)
+    frame = texts.frame([trace.steps[-1][0] for trace in traces])
+    before = _rows_at(model, texts.positions)
+    raw = spreadsheet_safe(model.raw_rows(texts.positions))
+    read = dict.fromkeys(name for kind in model.kinds for name in kind.read_columns)
+    inputs = raw[[*read]].assign(**{name: frame[name] for name in frame})
+    after = {**before, **texts.kind.encode(frame)}
+    rows = _table(model, before, after)
+    rows["words"] = [len(words.places) for words in texts.words]
+    rows["changed_words"] = [len(trace.steps) - 1 for trace in traces]
+    rows["queries"] = [trace.queries for trace in traces]
+    size = f"{config['epsilon']:g} of the words of a text"
+    columns = tuple(map(str, frame))
+    return AttackedExamples(
+        folder, model, before, after, rows, inputs, raw, size, BY_TYPOS, columns
+    )
+
+
+def _rows_at(model: EvaluatedModel, positions: np.ndarray) -> Rows:
+    return {name: values[torch.from_numpy(positions)] for name, values in model.rows.items()}
 
 
 def _positions(model: EvaluatedModel, config: dict[str, Any]) -> np.ndarray:
@@ -113,12 +162,6 @@ def _changed(attacked: AttackedRows, config: dict[str, Any]) -> dict[str, Tensor
 def _stacked(rows: list[Tensor]) -> Tensor:
     """Rows in one tensor; shorter ones, as of sounds, with zeros behind them."""
     return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
-
-
-def _raw_rows(model: EvaluatedModel, positions: np.ndarray) -> pd.DataFrame:
-    place = {int(row): i for i, row in enumerate(model.predictions.ids.tolist())}
-    order = [place[int(row)] for row in model.rows["id"][torch.from_numpy(positions)].tolist()]
-    return model.inputs.inputs.iloc[order].reset_index(drop=True)
 
 
 def _table(model: EvaluatedModel, before: Rows, after: Rows) -> pd.DataFrame:

@@ -7,6 +7,7 @@ import numpy as np
 from lepton.adversarial_examples.examples import AttackedExamples
 from lepton.adversarial_examples.folder import pixels_of, rate_of, samples_of
 from lepton.audio.spectrogram import spectrogram_png
+from lepton.dataset.inputs.explained import Shaded
 from lepton.dataset.inputs.picture import Picture
 from lepton.dataset.inputs.sound import Sound, wav
 from lepton.explain.heat import heat_picture, plain_picture
@@ -15,7 +16,7 @@ from lepton.report.blocks import Block, Report, Section, Table, Text
 MOST_CELLS = 12  # changed columns of a row that the page names
 
 
-def sheet(examples: AttackedExamples, config: dict[str, Any], command: str) -> Report:
+def sheet(examples: AttackedExamples, command: str) -> Report:
     """The page of these rows."""
     rows = examples.rows
     header, shown = [*rows.columns], _shown(examples)
@@ -25,18 +26,15 @@ def sheet(examples: AttackedExamples, config: dict[str, Any], command: str) -> R
     ]
     caption = (
         "Each row as it was, and with the worst change that was found. Predictions are of what the "
-        "files hold: whole levels of pixels, samples of 16 bits, cells of a table."
+        "files hold: whole levels of pixels, samples of 16 bits, cells of a table, texts."
     )
     block = Table("rows", caption, [*header, *shown["header"]], table, len(header))
     how: list[Block] = [
-        Text(
-            "FGSM, PGD, APGD and Square looked for these changes, one after the other, in rows "
-            "that were not yet broken. A row that stays right is no proof that none would break it."
-        )
+        Text(f"{examples.how} A row that stays right is no proof that none would break it.")
     ]
     facts = {
         "Run": examples.folder.name,
-        "Epsilon": f"{config['epsilon']:g} ({config['norm']})",
+        "Epsilon": examples.size,
         "Rows": f"{len(rows)} of the test split",
     }
     sections = [Section("Rows", [block]), Section("How they were found", how)]
@@ -75,7 +73,10 @@ def _shown(examples: AttackedExamples) -> dict[str, Any]:
     if "audio" in after:
         for name, side in (("sound before", before), ("sound after", after)):
             columns[name] = [_sound(examples, side, i) for i in range(count)]
-    if examples.inputs is not None:
+    for name in examples.text_columns:
+        pairs = [_marked(examples, name, i) for i in range(count)]
+        columns[f"{name} before"], columns[f"{name} after"] = map(list, zip(*pairs, strict=True))
+    if examples.inputs is not None and not examples.text_columns:
         columns["changed numbers"] = [_changed_numbers(examples, i) for i in range(count)]
     return {"header": [*columns], "cells": [*zip(*columns.values(), strict=True)] or [()] * count}
 
@@ -104,6 +105,16 @@ def _changed_numbers(examples: AttackedExamples, place: int) -> str:
     ]
     more = f" and {len(cells) - MOST_CELLS} more" if len(cells) > MOST_CELLS else ""
     return "; ".join(cells[:MOST_CELLS]) + more
+
+
+def _marked(examples: AttackedExamples, name: str, place: int) -> tuple[Shaded, Shaded]:
+    """A text before and after, with the words that differ shaded."""
+    assert examples.inputs is not None
+    cells = (side[name].iloc[place] for side in (examples.raw, examples.inputs))
+    was, now = (cell.split() if isinstance(cell, str) else [] for cell in cells)
+    changed = [float(a != b) for a, b in zip(was, now, strict=True)]
+    before = Shaded([*zip(was, (-share for share in changed), strict=True)])
+    return before, Shaded([*zip(now, changed, strict=True)])
 
 
 def _differs(was: Any, now: Any) -> bool:

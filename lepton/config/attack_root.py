@@ -25,6 +25,9 @@ SPANS = {"samples": (1, MAX_SHOWN), "seed": (0, 2**63)}
 SPANS |= dict.fromkeys(("steps", "apgd_steps", "queries"), (1, MANY))
 
 
+OF_NUMBERS = ("norm", "steps", "apgd_steps", "immutable", "only_up", "only_down")
+
+
 def compose_attack(overrides: Sequence[str]) -> dict[str, Any]:
     """The config that the words of `lepton attack` mean, as plain values.
 
@@ -38,3 +41,20 @@ def compose_attack(overrides: Sequence[str]) -> dict[str, Any]:
     if problems:
         raise ConfigError(*problems)
     return config
+
+
+def refuse_keys_of_numbers(config: dict[str, Any]) -> None:
+    """Refuses what an attack on texts does nothing with.
+
+    Raises: ConfigError with every mistake, one line each.
+    """
+    defaults = compose_attack(())
+    problems = [
+        f"{key}: is for numbers, pixels and samples; typos in texts take epsilon and queries"
+        for key in OF_NUMBERS
+        if config[key] != defaults[key]
+    ]
+    if config["epsilon"] > 1:
+        problems.append(f"epsilon: {config['epsilon']:g} is no share of words; from 0 to 1")
+    if problems:
+        raise ConfigError(*problems)

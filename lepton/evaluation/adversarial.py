@@ -6,7 +6,7 @@ from typing import Literal
 
 import pandas as pd
 
-from lepton.attack.attacked_inputs import AttackedInputs
+from lepton.attack.attacked_inputs import AttackedInputs, without_gradient
 from lepton.attack.column_rules import ColumnRules
 from lepton.attack.goal import TASKS
 from lepton.attack.norms import NormName
@@ -79,6 +79,9 @@ class Adversarial(Evaluator):
     def check(self, task: Task) -> None:
         if task.name not in TASKS:
             raise LeptonError(f"a task {task.name} decides for no class and tells no quantity")
+        if task.spec.text_features and (problem := without_gradient(task.spec)):
+            line = f"{OPTION}, dataset: {problem}; evaluation=adversarial_text misspells words"
+            raise LeptonError(line)
         AttackedInputs(task.spec, self.rules)
 
     def evaluate(self, model: EvaluatedModel, seed: int) -> Evaluation:

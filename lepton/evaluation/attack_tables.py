@@ -125,4 +125,4 @@ def _values(task: Task, outcomes: AttackOutcomes) -> tuple[np.ndarray, np.ndarra
         return (outcomes.broken_by == RIGHT).astype(float), outcomes.broken_by
     losses = np.stack([outcomes.before, *outcomes.after.values()])
     names = np.array([RIGHT, *outcomes.after], object)
-    return np.sqrt(losses.max(0)) * _unit(task), names[losses.argmax(0)]
+    return np.sqrt(np.nanmax(losses, 0)) * _unit(task), names[np.nanargmax(losses, 0)]

@@ -17,12 +17,13 @@ def broken_attacks(outcomes: Sequence[AttackOutcomes], level: float) -> list[str
     `level` is the chance of any line about counts of rows where nothing is wrong.
     """
     level = level / max(2 * len(outcomes) - 1, 1)
-    lines = [line for of_one in outcomes for line in _weak_attacks(of_one)]
+    lines = [line for of_one in outcomes for line in weak_attacks(of_one)]
     lines += [line for of_one in outcomes for line in _masked_gradients(of_one, level)]
     return lines + [line for pair in pairwise(outcomes) for line in _rise(*pair, level)]
 
 
-def _weak_attacks(outcomes: AttackOutcomes) -> Iterator[str]:
+def weak_attacks(outcomes: AttackOutcomes) -> Iterator[str]:
+    """Yields a line for each attack that does not raise the mean loss of what it is made on."""
     for name in outcomes.after:
         before, after = outcomes.raised(name)
         if outcomes.epsilon > 0 and after <= before * (1 + ROUNDING):

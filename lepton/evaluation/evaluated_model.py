@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
 from lepton.dataset.data import Rows
@@ -98,6 +99,16 @@ class EvaluatedModel:
         """The same in the order of their ids, in which predictions and inputs stand."""
         order = torch.as_tensor(self.rows["id"]).argsort(stable=True)
         return {name: values[order] for name, values in self.rows.items()}
+
+    def raw_rows(self, positions: np.ndarray) -> pd.DataFrame:
+        """The inputs as they stand in the data, of rows by their positions in `rows`.
+
+        Raises: as `inputs` and `rows`.
+        """
+        place = {int(row): i for i, row in enumerate(self.predictions.ids.tolist())}
+        ids = torch.as_tensor(self.rows["id"])[torch.from_numpy(positions)]
+        order = [place[int(row)] for row in ids.tolist()]
+        return self.inputs.inputs.iloc[order].reset_index(drop=True)
 
     @cached_property
     def config(self) -> dict[str, Any]:

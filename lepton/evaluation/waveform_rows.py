@@ -22,9 +22,7 @@ def with_waveforms(model: EvaluatedModel) -> EvaluatedModel:
 def _decoded(model: EvaluatedModel) -> Rows:
     """The rows with sounds decoded once more, from the files that the data name."""
     rows = {name: values for name, values in model.rows.items() if name != SPECTRA}
-    place = {int(row): i for i, row in enumerate(model.predictions.ids.tolist())}
-    order = np.array([place[int(row)] for row in model.rows["id"].tolist()])
-    raw = model.inputs.inputs.iloc[order].reset_index(drop=True)
+    raw = model.raw_rows(np.arange(len(model.rows["id"])))
     for kind in (kind for kind in model.kinds if isinstance(kind, AudioInputs)):
         assert kind.spectrum is not None
         keep, kind.spectrum.keep = kind.spectrum.keep, False

@@ -9,6 +9,7 @@ from PIL import Image
 
 from lepton import load_model
 from lepton.evaluation.loading import load_evaluated_run
+from tests.review_files import write_reviews
 from tests.sound_files import write_tones
 
 SHORT = ("trainer=cpu", "trainer.max_epochs=3", "resamples=0")
@@ -122,9 +123,78 @@ def test_mistakes_are_told_in_a_line_and_nothing_is_written(digits, loans, lepto
     assert not [*Path("taken").iterdir()]
 
 
-@pytest.mark.slow
-def test_texts_are_refused_by_what_an_attack_needs(run_once, lepton):
-    folder = run_once("dataset=vader", "model=bag_of_embeddings", *SHORT[:2])
-    code, _, said = lepton("attack", str(folder))
-    assert code == 2
-    assert "attack, dataset: the inputs (text) have no gradient that an attack could follow" in said
+REVIEWS = ("dataset=text_csv", "dataset.path=reviews.csv", "dataset.text=review")
+
+
+@pytest.fixture
+def reviews(here, run_once):
+    frame = write_reviews("reviews.csv")
+    words = (*REVIEWS, "dataset.target=liked", "model=bag_of_embeddings", "optimizer.lr=0.02")
+    return frame, run_once(*words, "trainer=cpu", "trainer.max_epochs=8")
+
+
+def test_texts_mislead_the_run_by_typos_as_the_table_says(reviews, lepton):
+    frame, run = reviews
+    code, said, error = lepton("attack", str(run), "epsilon=0.3", "samples=20", "--out", "attacked")
+    assert code == 0, error
+    rows, inputs = (pd.read_csv(Path("attacked") / name) for name in ("rows.csv", "inputs.csv"))
+    before = frame["review"].iloc[rows["id"]].str.split().tolist()
+    after = inputs["review"].str.split().tolist()
+    assert inputs.columns.tolist() == ["review"]
+    for was, now, row in zip(before, after, rows.itertuples(), strict=True):
+        changed = sum(a != b for a, b in zip(was, now, strict=True))
+        assert changed == row.changed_words <= 0.3 * len(was)
+        assert row.words == len(was)
+        assert changed == 0 or row.before == row.target  # what is wrong anyway stays
+        assert row.queries <= 500
+    assert load_model(run).predict(inputs["review"].tolist()).tolist() == rows["after"].tolist()
+    clean = [" ".join(words) for words in before]
+    assert load_model(run).predict(clean).tolist() == rows["before"].tolist()
+    other = (rows["before"] != rows["after"]).sum()
+    assert other >= 6
+    assert f"20 rows: {other} are predicted otherwise when changed." in said
+    place = rows.index[rows["changed_words"] > 0][0]
+    slip = next(b for a, b in zip(before[place], after[place], strict=True) if a != b)
+    page = (Path("attacked") / "index.html").read_text()
+    assert f'<span class="plus" style="--strength:100%">{slip}</span>' in page
+    assert lepton("predict", str(run), "attacked/inputs.csv", "--out", "again.csv")[0] == 0
+    again = pd.read_csv("again.csv")
+    assert again["predicted"].tolist() == rows["after"].tolist()
+
+
+def test_a_text_becomes_the_same_alone_and_among_others(reviews, lepton):
+    _, run = reviews
+    options = ("epsilon=0.3", "queries=60")
+    assert lepton("attack", str(run), "samples=20", *options, "--out", "many")[0] == 0
+    rows, inputs = (pd.read_csv(Path("many") / name) for name in ("rows.csv", "inputs.csv"))
+    place = rows.index[rows["changed_words"] > 0][-1]
+    one = f"ids=[{rows['id'][place]}]"
+    assert lepton("attack", str(run), one, *options, "--out", "one")[0] == 0
+    assert pd.read_csv("one/inputs.csv")["review"].tolist() == [inputs["review"][place]]
+
+
+def test_a_text_that_begins_as_a_formula_is_predicted_as_the_file_holds_it(here, run_once, lepton):
+    frame = write_reviews("reviews.csv")
+    frame["review"] = "=" + frame["review"]
+    frame.to_csv("reviews.csv", index=False)
+    words = (*REVIEWS, "dataset.target=liked", "model=tfidf_linear")  # which has no gradient
+    folder = run_once(*words)
+    code, _, error = lepton("attack", str(folder), "epsilon=0.3", "--out", "attacked")
+    assert code == 0, error
+    rows, inputs = (pd.read_csv(Path("attacked") / name) for name in ("rows.csv", "inputs.csv"))
+    assert inputs["review"].str.startswith("'=").all()
+    assert load_model(folder).predict(inputs["review"].tolist()).tolist() == rows["after"].tolist()
+    assert (rows["changed_words"] > 0).any()
+
+
+def test_keys_that_do_nothing_on_texts_are_refused(reviews, lepton):
+    _, run = reviews
+    keys = "is for numbers, pixels and samples; typos in texts take epsilon and queries"
+    for word, line in (
+        ("norm=l2", f"norm: {keys}"),
+        ("immutable=[review]", f"immutable: {keys}"),
+        ("epsilon=3", "epsilon: 3 is no share of words; from 0 to 1"),
+    ):
+        code, _, said = lepton("attack", str(run), word)
+        assert (code, said) == (2, f"lepton: {line}\n")
+    assert not Path("reports").exists()
