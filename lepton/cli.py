@@ -34,9 +34,10 @@ COMMANDS = {  # the module of each: its docstring is the help, `main` takes the 
     "importance": "lepton.commands.importance",
     "explain": "lepton.commands.explain",
     "attack": "lepton.commands.attack",
+    "cache": "lepton.commands.cache",
     "new": "lepton.commands.new",
 }
-ANSWERED_AT_ONCE = ("list", "new")  # without a library that takes long to load
+ANSWERED_AT_ONCE = ("list", "cache", "new")  # without a library that takes long to load
 HELP_FLAGS = {"--help", "-h"}
 GARBAGE_THRESHOLD = 100_000  # objects between collections; 700 costs the imports half a second
 

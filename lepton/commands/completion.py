@@ -13,6 +13,7 @@ from lepton.commands.help_text import SHARED_FLAGS, command_help, head_line
 from lepton.config.commands import CommandRoot, command_roots
 from lepton.config.options import CONF_DIR, find_options
 from lepton.scaffold.template import KINDS
+from lepton.storage.cache_entries import cache_entries
 from lepton.storage.run_folder import STATE_SUFFIXES, may_be_run
 
 FLAG = re.compile(r"(?<![\w-])--?[a-z][\w-]*")
@@ -45,7 +46,7 @@ def _of_help(text: str, word: str) -> Iterable[str]:
     if word.startswith("-"):
         return FLAG.findall(text)
     _, command, *usage = [*head_line(text)[0].split(), "", ""]
-    literals = [part for part in usage if re.fullmatch("[a-z]+", part)]
+    literals = [part.strip("[]") for part in usage if re.fullmatch(r"[a-z]+|\[[a-z]+\]", part)]
     places = [PLACES[name] for name in PLACES for part in usage if name in (part, part.strip("[]"))]
     return [*literals, *(text for place in places for text in place()), *_settings(usage, command)]
 
@@ -101,4 +102,5 @@ PLACES: dict[str, Callable[[], list[str]]] = {
     "RUN": _runs,
     "[group[/option]": _groups_and_options,
     "KIND": lambda: ["project", *KINDS],
+    "WHAT": lambda: [entry.kind for entry in cache_entries()],
 }

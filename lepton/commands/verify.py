@@ -4,7 +4,8 @@ A trained run is trained again, one that was made of others is made again of the
 the same is told, with what may be the cause: data, versions, the machine. The exit code is 0 when
 all is the same, bit for bit, and else 1. Before that, all files of the run are held to the digests
 that they were written with: what is damaged is named, and nothing is trained; a run of an earlier
-version has no digests, and is said to be unchecked.
+version has no digests, and is said to be unchecked. Nothing is taken from the cache: features,
+tokens and what files became are made again too.
 
 example:
   lepton verify runs/first/wine-mlp-s0-65d0a8dcbb
@@ -31,6 +32,7 @@ from lepton.pretrained.weight_files import (
     WEIGHTS_FILE,
     read_adapter_base,
 )
+from lepton.storage.cache import without_cache
 from lepton.storage.derived_record import read_record
 from lepton.storage.digests import checked_sha256, damaged_files
 from lepton.storage.evaluations import damaged_frames, frame_file
@@ -78,7 +80,7 @@ def verify(folder: Path) -> tuple[list[str], bool]:
     checked = "unchecked: its files have no digests" if damage is None else "all files as written"
     record = read_record(first.config, folder)
     made_by = None if record is None else derivation_class(record)
-    with tempfile.TemporaryDirectory() as runs:
+    with tempfile.TemporaryDirectory() as runs, without_cache():
         new_folder = Path(runs) / folder.name
         if record is None:
             causes = _train_again(folder, new_folder, first)

@@ -32,6 +32,7 @@ from lepton.config.younger_keys import with_younger_keys
 from lepton.errors import ConfigError
 from lepton.groups import METHOD_CLASS, METHOD_GROUPS, ROOT_VALUES, TRAINING_GROUPS, Group
 from lepton.pretrained.study_start import run_to_start_from
+from lepton.storage.cache_limit import given_limit
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -61,6 +62,7 @@ def check_values(
     `memory`: what was found in other configs of the same process, and is found again in no time.
     """
     memory = {} if memory is None else memory
+    given_limit()  # a mistake in it is said before anything is computed
     config = with_absent_groups(with_options_by_name(with_names_as_text(config, memory)))
     config = with_younger_keys(config)
     config = {key: value for key, value in config.items() if key not in RETIRED_ROOT_KEYS}

@@ -1,16 +1,13 @@
 """DecodingBudget: what data sets share whose files are decoded: how much of that may be kept."""
 
-import shutil
 from collections.abc import Iterator
 
 from lepton.dataset.data import Data
 from lepton.dataset.inputs.decoded import DecodedInputs
 from lepton.dataset.load.streaming import GIGABYTE, FileSource, excess_of, excess_words
 from lepton.errors import DataError
-from lepton.storage.cache import cache_folder
+from lepton.storage.cache_limit import limit_bytes
 from lepton.storage.machine_memory import usable_memory
-
-DISK_SHARE = 0.5  # of the disk of the cache, where no budget is given
 
 
 class DecodingBudget(Data):
@@ -57,12 +54,8 @@ class DecodingBudget(Data):
 
     def disk_excess(self, size: int) -> str | None:
         """What decoded files take of the disk, in words, where it is more than the budget."""
-        folder = cache_folder()
-        while not folder.exists():
-            folder = folder.parent
-        whole = shutil.disk_usage(folder).total
         given = self.cache_gb
-        budget = DISK_SHARE * whole if given is None else given * GIGABYTE
+        budget = limit_bytes() if given is None else given * GIGABYTE
         return excess_words(size, given, budget, "disk", "cache_gb")
 
     def _refuse_budget(self) -> None:

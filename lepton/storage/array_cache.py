@@ -1,35 +1,44 @@
 """A cache on disk of folders of arrays, which are mapped where they are used, not read.
 
 An entry has a name, of what it holds, and a key, of all that its content follows from: another key
-takes its place. Entries that are in use stay; others go, the longest unused first, where room is
-needed.
+takes its place. All of its files are held to their digests once in a process, and again where one
+has changed: 1 GB takes a second, a second time nothing.
 """
 
-import fcntl
-import hashlib
+import errno
 import json
-import logging
 import math
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lepton.errors import Damaged, LeptonError
-from lepton.storage.cache import FOLDER_VARIABLE, cache_folder
-from lepton.storage.digests import checked_sha256
+from lepton.storage.cache import say_damaged
+from lepton.storage.cache_entries import (
+    FACTS_FILE,
+    FOLDER_VARIABLE,
+    cache_folder,
+    read_entry,
+    write_entry,
+)
+from lepton.storage.cache_limit import keep_within_limit, make_room
+from lepton.storage.cache_locks import (
+    LOCK_FILE,
+    hold,
+    let_go,
+    make_held_folder,
+    remove_if_unused,
+    remove_unfinished,
+    set_aside,
+)
+from lepton.storage.digests import checked_sha256, sha256_of
 from lepton.storage.files import is_disk_full, sync_folder
-from lepton.storage.regular_files import open_regular
 from lepton.storage.scratch import reserve, unwritable
-
-log = logging.getLogger("lepton")
-FACTS_FILE, LOCK_FILE, UNFINISHED = "facts.json", "lock", ".part-"
-HELD: dict[Path, int] = {}  # entries that this process uses, with the descriptors of their locks
 
 
 class ArrayCache:
@@ -42,16 +51,18 @@ class ArrayCache:
         """The entry, which stays while this process lives; None where it has to be made."""
         entry = ArrayEntry(self.folder / f"{name}-{key}")
         try:
-            _hold(entry.folder)
-            with open_regular(entry.folder, FACTS_FILE) as file:
-                content = json.load(file)
-            entry.facts = content["facts"]
-            if content["sha256"] != entry.digests():
-                log.warning("%s: damaged; made anew", entry.folder)
-                os.close(HELD.pop(entry.folder))
-                return None
+            hold(entry.folder)
+        except OSError:
+            return None
+        if not entry.has_digest():  # of an earlier version
+            set_aside(entry.folder)
+            return None
+        try:
+            entry.load()
             (entry.folder / LOCK_FILE).touch()  # tells when it was last used
-        except (OSError, ValueError, TypeError, KeyError, Damaged):
+        except (OSError, ValueError, TypeError, KeyError, Damaged) as e:
+            say_damaged(entry.folder, e)
+            set_aside(entry.folder)
             return None
         return entry
 
@@ -62,54 +73,53 @@ class ArrayCache:
         Raises: LeptonError in a line when the disk is full.
         """
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._remove_unfinished()
-            part = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=self.folder))
+            remove_unfinished(self.folder)
+            part = make_held_folder(self.folder)
         except OSError as e:
             raise unwritable(self.folder, e) from e
         try:
-            _hold(part)
-            entry = ArrayEntry(part, self)
+            entry = ArrayEntry(part)
             yield entry
-            content = {"facts": entry.facts, "sha256": entry.digests()}
-            (part / FACTS_FILE).write_text(json.dumps(content))
+            size = entry.write_facts()
             sync_folder(part)  # else a power cut might leave arrays of zeros
             entry.folder = self.folder / f"{name}-{key}"
-            self._put(part, entry.folder)
+            _put(part, entry.folder)
         except OSError as e:
             raise unwritable(self.folder, e) from e
         finally:
+            let_go(part)
             if part.exists():
                 shutil.rmtree(part, ignore_errors=True)
         for other in self.folder.glob(f"{name}-*"):
             if other != entry.folder:
-                _remove_if_unused(other)
+                remove_if_unused(other)
+        keep_within_limit(size)
 
-    def make_room(self) -> bool:
-        """Removes the entry that was not used for longest; False where all are in use."""
-        entries = [path for path in self.folder.glob("[!.]*-*") if (path / LOCK_FILE).exists()]
-        entries.sort(key=lambda path: (path / LOCK_FILE).stat().st_mtime)
-        return any(_remove_if_unused(path) for path in entries)
 
-    def _put(self, part: Path, folder: Path) -> None:
-        if not folder.exists() or _remove_if_unused(folder):  # of another process: the same, or old
-            with suppress(OSError):
-                os.rename(part, folder)
-                HELD[folder] = HELD.pop(part)
-        if part.exists():
-            _hold(folder)
-
-    def _remove_unfinished(self) -> None:
-        """Removes what processes that were killed have left."""
-        for part in self.folder.glob(f"{UNFINISHED}*"):
-            _remove_if_unused(part)
+def _put(part: Path, folder: Path) -> None:
+    """Gives a held folder its name, or holds the one of the same content that has it."""
+    while True:
+        try:
+            os.rename(part, folder)
+        except OSError as e:
+            if e.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        else:
+            let_go(part)
+            hold(folder)
+            return
+        try:
+            hold(folder)
+        except OSError:  # removed at this moment
+            continue
+        return
 
 
 class ArrayEntry:
     """A folder of arrays, and `facts` about them as JSON has them."""
 
-    def __init__(self, folder: Path, cache: ArrayCache | None = None):
-        self.folder, self.cache = folder, cache
+    def __init__(self, folder: Path):
+        self.folder = folder
         self.facts: dict[str, Any] = {}
 
     def make(self, name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
@@ -134,46 +144,38 @@ class ArrayEntry:
                     reserve(file, path.stat().st_size)  # on the disk, lest a full one be a signal
             except OSError as e:
                 path.unlink(missing_ok=True)
-                if not (is_disk_full(e) and self.cache and self.cache.make_room()):
+                if not (is_disk_full(e) and make_room()):
                     raise
         return array
 
-    def digests(self) -> dict[str, str]:
-        """The digest of the facts and of each array, which takes a second for a gigabyte."""
-        plain = json.loads(json.dumps(self.facts))  # as it is read again: keys are texts
-        facts = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
-        arrays = {
-            path.name: checked_sha256(self.folder, path.name)
-            for path in sorted(self.folder.glob("*.npy"))
-        }
-        return {FACTS_FILE: facts, **arrays}
+    def has_digest(self) -> bool:
+        """False for an entry as versions wrote it that kept digests among its facts."""
+        try:
+            with (self.folder / FACTS_FILE).open("rb") as file:
+                return file.read(1) != b"{"
+        except OSError:
+            return True
+
+    def load(self) -> None:
+        """Reads the facts, and holds every file to its digest.
+
+        Raises: OSError, Damaged, ValueError, TypeError, KeyError when it is not what was written.
+        """
+        content = json.loads(read_entry(self.folder / FACTS_FILE))
+        for name, digest in content["sha256"].items():
+            if checked_sha256(self.folder, name) != digest:
+                raise Damaged(f"{name}: its SHA-256 is not the one it was written with")
+        self.facts = content["facts"]
+
+    def write_facts(self) -> int:
+        """Writes the facts and the digests of all files; returns the bytes that all take."""
+        files = [path for path in sorted(self.folder.rglob("*")) if path.is_file()]
+        files = [path for path in files if path != self.folder / LOCK_FILE]
+        sums = {path.relative_to(self.folder).as_posix(): sha256_of(path) for path in files}
+        content = json.dumps({"facts": self.facts, "sha256": sums})
+        size = write_entry(self.folder / FACTS_FILE, content.encode())
+        return size + sum(path.stat().st_size for path in files)
 
     def read(self, name: str) -> np.ndarray:
         """An array, mapped; what is written into it changes no file."""
         return np.load(self.folder / f"{name}.npy", mmap_mode="c")
-
-
-def _hold(folder: Path) -> None:
-    """Marks a folder as in use by this process. Raises: OSError where there is none."""
-    if folder not in HELD:
-        descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o666)
-        fcntl.flock(descriptor, fcntl.LOCK_SH)
-        HELD[folder] = descriptor
-
-
-def _remove_if_unused(folder: Path) -> bool:
-    """Removes an entry that no process uses; False where one does."""
-    if folder in HELD:
-        return False
-    try:
-        descriptor = os.open(folder / LOCK_FILE, os.O_RDWR)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(folder, ignore_errors=True)
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
-    return not folder.exists()

@@ -4,27 +4,23 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Callable, Iterable
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 from lepton.groups import REVISIONS
+from lepton.storage.cache_entries import FOLDER_VARIABLE, cache_folder, read_entry, write_entry
+from lepton.storage.cache_limit import keep_within_limit
+from lepton.storage.cache_locks import let_go, make_held_folder, remove_unfinished
 from lepton.storage.environment import package_versions
-from lepton.storage.files import write_shared_file
-from lepton.storage.regular_files import open_regular
 
 log = logging.getLogger("lepton")
-FOLDER_VARIABLE = "LEPTON_CACHE"
 ENTRY_FORMAT = 2  # 2: begins with the digest of the rest
+APART = "apart"  # folder of what is computed in spite of the cache
 T = TypeVar("T")
-
-
-def cache_folder() -> Path:
-    """The folder named by the environment's LEPTON_CACHE, or lepton's in the user's cache."""
-    folder = os.environ.get(FOLDER_VARIABLE)
-    if folder:
-        return Path(folder).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lepton"
 
 
 def cache_key(*values: object) -> str:
@@ -65,23 +61,45 @@ def cached(
         / f"{cache_key(key, versions, ENTRY_FORMAT, *revisions)}{Path(key).suffix}"
     )
     try:
-        with open_regular(path.parent, path.name) as file:
-            digest, _, content = file.read().partition(b"\n")
-        if hashlib.sha256(content).hexdigest().encode() != digest:
-            raise ValueError("its SHA-256 is not the one it was written with")
-        value = read(content)
+        value = read(read_entry(path))
     except OSError:
         log.debug("%s made: %s", kind, path)
     except Exception as e:  # of several unrelated kinds
-        log.warning("%s: damaged (%s); made anew", path, " ".join(str(e).split())[:200])
+        say_damaged(path, e)
     else:
         log.debug("%s from the cache: %s", kind, path)
         return value
     content = compute()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        digest = hashlib.sha256(content).hexdigest().encode()
-        write_shared_file(path, digest + b"\n" + content)
+        keep_within_limit(write_entry(path, content))
     except OSError as e:
         log.warning("%s: not kept (%s); LEPTON_CACHE names another folder", path, e.strerror)
     return read(content)
+
+
+def say_damaged(path: Path, error: Exception) -> None:
+    """Says that an entry is not what was written, in a line."""
+    log.warning("%s: damaged (%s); made anew", path, " ".join(str(error).split())[:200])
+
+
+@contextmanager
+def without_cache() -> Iterator[None]:
+    """Lets nothing be read that was kept before; what is computed meanwhile lies apart, and goes.
+
+    On the cache's disk, as it may be much; processes that are started meanwhile do the same.
+    """
+    before = os.environ.get(FOLDER_VARIABLE)
+    try:
+        remove_unfinished(cache_folder() / APART)
+        folder = make_held_folder(cache_folder() / APART)
+    except OSError:  # it cannot be written
+        folder = Path(tempfile.mkdtemp())
+    os.environ[FOLDER_VARIABLE] = str(folder.absolute())
+    try:
+        yield
+    finally:
+        os.environ.pop(FOLDER_VARIABLE)
+        if before is not None:
+            os.environ[FOLDER_VARIABLE] = before
+        let_go(folder)
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,6 +1,5 @@
 """Digests of many files, kept in the cache by what tells that a file is as it was."""
 
-import hashlib
 import json
 import os
 import stat
@@ -9,9 +8,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from lepton.storage.cache import cache_folder, cache_key
+from lepton.errors import Damaged
+from lepton.storage.cache import cache_key, say_damaged
+from lepton.storage.cache_entries import cache_folder, read_entry, write_entry
+from lepton.storage.cache_limit import keep_within_limit
 from lepton.storage.digests import sha256_of
-from lepton.storage.files import write_shared_file
 
 FORMAT = 1  # of a file that keeps digests
 FEWEST = 32  # files, whose digests are worth a file
@@ -123,18 +124,16 @@ def _digest(path: Path) -> str:
 def _read(file: Path) -> dict[str, list]:
     """What was kept; nothing where the file is not what was written."""
     try:
-        digest, _, content = file.read_bytes().partition(b"\n")
-        is_whole = hashlib.sha256(content).hexdigest().encode() == digest
-        return json.loads(content) if is_whole else {}
+        return json.loads(read_entry(file))
     except (OSError, ValueError):
+        return {}
+    except Damaged as e:
+        say_damaged(file, e)
         return {}
 
 
 def _write(file: Path, entries: dict[str, list]) -> None:
     """Keeps digests; where nothing can be written, they are computed again."""
     content = json.dumps(entries).encode("utf-8", "surrogatepass")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_shared_file(file, hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
-    except OSError:
-        return
+    with suppress(OSError):
+        keep_within_limit(write_entry(file, content))

@@ -5,7 +5,6 @@ import errno
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -47,18 +46,6 @@ def write_bytes(path: Path, content: bytes | memoryview) -> None:
         temporary.unlink(missing_ok=True)
         raise
     sync_path(path.parent)
-
-
-def write_shared_file(path: Path, content: bytes) -> None:
-    """Puts a file in place whole, whoever else writes the same one at this moment."""
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        os.replace(temporary, path)
-    except OSError:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 @contextmanager

@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from lepton.errors import LeptonError
-from lepton.storage.cache import FOLDER_VARIABLE, cache_folder
+from lepton.storage.cache_entries import FOLDER_VARIABLE, cache_folder, mark_as_written
+from lepton.storage.cache_locks import UNFINISHED
 from lepton.storage.files import is_disk_full
 
 SCRATCH = "scratch"  # folder of the cache
@@ -29,7 +30,8 @@ def scratch_file() -> Iterator[tuple[IO[bytes], Path]]:
     folder = cache_folder() / SCRATCH
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=folder)
+        descriptor, name = tempfile.mkstemp(prefix=UNFINISHED, dir=folder)
+        mark_as_written(descriptor)
     except OSError as e:
         raise unwritable(folder, e) from e
     try:

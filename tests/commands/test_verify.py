@@ -4,11 +4,12 @@ import json
 import shutil
 
 import pytest
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, load_file, save, save_file
 
 from lepton.commands.verify import main as verify_command
 from lepton.commands.verify import verify
 from lepton.errors import LeptonError
+from lepton.storage.cache_entries import read_entry, write_entry
 from tests.quick import quick_at
 from tests.tampering import forget_digests
 
@@ -159,3 +160,15 @@ def test_what_is_no_run_is_a_line(here):
             verify_command(overrides)
     with pytest.raises(LeptonError, match="nowhere: holds no finished run"):
         verify_command(["nowhere"])
+
+
+def test_what_lies_in_the_cache_is_neither_read_nor_changed(run, cache):
+    run("dataset=wine", "model=mlp_small", "trainer.max_epochs=2", "study=source")
+    folder = run("dataset=wine", "model=mlp_small", "finetune=head", "init_from=source")
+    for path in (cache / "features").iterdir():
+        features = {name: -values for name, values in load(read_entry(path)).items()}
+        write_entry(path, save(features))
+    before = {path: path.read_bytes() for path in cache.rglob("*") if path.is_file()}
+    _, same = verify(folder)
+    assert same
+    assert {path: path.read_bytes() for path in cache.rglob("*") if path.is_file()} == before

@@ -8,6 +8,7 @@ import torch
 from lepton.errors import DataError, LeptonError
 from lepton.method import Batch
 from lepton.storage.array_cache import ArrayEntry
+from lepton.storage.cache_limit import make_room
 from lepton.storage.files import is_disk_full
 from lepton.storage.scratch import scratch_array
 
@@ -61,7 +62,7 @@ class StreamedArrays(SplitArrays):
             try:
                 return scratch_array(shape, dtype)
             except LeptonError as e:
-                if not (is_disk_full(e) and self.entry.cache and self.entry.cache.make_room()):
+                if not (is_disk_full(e) and make_room()):
                     raise
 
 

@@ -18,7 +18,7 @@ from lepton.dataset.parquet import Parquet
 from lepton.dataset.read import csv_file, text_file
 from lepton.dataset.read.parquet_file import ParquetTable
 from lepton.errors import LeptonError
-from lepton.storage import array_cache, machine_memory
+from lepton.storage import cache_locks, machine_memory
 from tests.quick import quick
 
 SCALINGS = ("standard", "robust", "quantile", "none")
@@ -155,7 +155,7 @@ def test_an_epoch_goes_on_where_it_was_left(people):
 def test_a_changed_file_takes_the_place_of_the_old_one(people, cache):
     build.data(config_of(people, "csv", "dataset.memory_gb=0"))
     (entry,) = (cache / "streamed").iterdir()
-    os.close(array_cache.HELD.pop(entry))  # as if the process had ended
+    os.close(cache_locks.HELD.pop(entry))  # as if the process had ended
     file = people.with_suffix(".csv")
     file.write_text("".join(file.read_text().splitlines(keepends=True)[:-1]))
     build.data(config_of(people, "csv", "dataset.memory_gb=0"))
@@ -181,7 +181,7 @@ def test_room_is_made_by_removing_what_was_not_used_for_longest(people, cache, m
         build.data(config_of(people, "csv", "dataset.memory_gb=0", f"dataset.split_seed={seed}"))
     entries = sorted((cache / "streamed").iterdir(), key=lambda path: path.stat().st_mtime)
     for age, entry in enumerate(entries):
-        os.close(array_cache.HELD.pop(entry))
+        os.close(cache_locks.HELD.pop(entry))
         os.utime(entry / "lock", (1000 + age, 1000 + age))
     reserve, refused = os.posix_fallocate, []
 
@@ -191,7 +191,7 @@ def test_room_is_made_by_removing_what_was_not_used_for_longest(people, cache, m
             raise OSError(errno.ENOSPC, "No space left on device")
         reserve(*arguments)
 
-    monkeypatch.setattr(array_cache.os, "posix_fallocate", refuse_once)
+    monkeypatch.setattr(os, "posix_fallocate", refuse_once)
     build.data(config_of(people, "parquet", "dataset.memory_gb=0"))
     assert refused
     left = {path.name for path in (cache / "streamed").iterdir()}

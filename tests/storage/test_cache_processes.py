@@ -1,0 +1,172 @@
+"""Entries of the cache are whole or not there, whoever writes, removes or dies meanwhile."""
+
+import os
+import signal
+
+import numpy as np
+import pytest
+
+from lepton.storage.array_cache import ArrayCache
+from lepton.storage.cache import cache_key, without_cache
+from lepton.storage.cache_entries import cache_entries, cache_folder, read_entry, write_entry
+from lepton.storage.cache_limit import make_room
+from lepton.storage.cache_locks import HELD, let_go
+from tests.flipped_bytes import flip
+
+NAME, KEY = cache_key("x")[:16], cache_key("x")[16:]
+KILLED = {  # in the middle of writing
+    "file": """
+import os, signal
+from lepton.storage import cache
+os.replace = lambda *paths: os.kill(os.getpid(), signal.SIGKILL)
+cache.cached("numbers", "x", lambda: b"1" * 9999, bytes, computed_by=())
+""",
+    "arrays": """
+import os, signal
+import numpy as np
+from lepton.storage.array_cache import ArrayCache
+with ArrayCache("streamed").writing(name, key) as entry:
+    entry.make("numbers", (1000,), np.int64)[:500] = 1
+    os.kill(os.getpid(), signal.SIGKILL)
+""",
+    "scratch": """
+import os, signal
+from lepton.storage.scratch import scratch_file
+with scratch_file() as (file, path):
+    file.write(b"1" * 9999)
+    file.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+""",
+    "apart": """
+import os, signal
+from lepton.storage.cache import cached, without_cache
+with without_cache():
+    cached("numbers", "x", lambda: b"1" * 9999, bytes, computed_by=())
+    os.kill(os.getpid(), signal.SIGKILL)
+""",
+}
+RACE = """
+import time
+import numpy as np
+from lepton.storage.array_cache import ArrayCache
+from lepton.storage.cache import cached
+from lepton.storage.cache_limit import make_room
+from lepton.storage.cache_locks import let_go
+(there / f"ready{number}").touch()
+while not (there / "go").exists():
+    time.sleep(0.0002)
+cache, sums = ArrayCache("streamed"), []
+for turn in range(60):
+    text = cached("numbers", f"{turn % 7}", lambda: b"7" * 5000, bytes, computed_by=())
+    sums.append(text.count(b"7"))
+    entry = cache.open(name, key)
+    if entry is None:
+        with cache.writing(name, key) as entry:
+            entry.make("numbers", (500,), np.int64)[:] = 2
+    sums.append(int(entry.read("numbers").sum()))
+    let_go(entry.folder)
+    make_room()
+(there / f"sums{number}").write_text(" ".join(map(str, sorted({*sums}))))
+"""
+
+
+def held_by_nobody(folder):
+    let_go(folder)
+    return folder
+
+
+def write_arrays(value=1):
+    with ArrayCache("streamed").writing(NAME, KEY) as entry:
+        entry.make("numbers", (100,), np.int64)[:] = value
+        entry.facts = {"value": value}
+    return entry.folder
+
+
+@pytest.mark.parametrize("what", KILLED)
+def test_what_a_killed_process_was_writing_is_no_entry_and_is_cleared(what, cache, process):
+    killed = process(KILLED[what], name=NAME, key=KEY)
+    killed.join(60)
+    assert killed.exitcode == -signal.SIGKILL
+    (left,) = cache_entries()
+    assert left.is_unfinished
+    assert left.bytes > 4000
+    assert ArrayCache("streamed").open(NAME, KEY) is None
+    assert make_room()
+    assert cache_entries() == []
+
+
+def test_processes_that_write_read_and_remove_at_once_read_what_was_written(cache, here, process):
+    racers = [process(RACE, there=here, number=n, name=NAME, key=KEY) for n in range(2)]
+    while not all((here / f"ready{n}").exists() for n in range(2)):
+        assert all(racer.is_alive() for racer in racers)
+    (here / "go").touch()
+    for racer in racers:
+        racer.join(60)
+    assert [racer.exitcode for racer in racers] == [0, 0]
+    assert {(here / f"sums{n}").read_text() for n in range(2)} == {"1000 5000"}
+    while make_room():
+        pass
+    assert [path for path in cache.rglob("*") if path.is_file()] == []
+
+
+def test_damaged_arrays_are_replaced_while_another_process_uses_them(cache, process, here, caplog):
+    folder = held_by_nobody(write_arrays())
+    code = """
+import time
+from lepton.storage.array_cache import ArrayCache
+assert ArrayCache("streamed").open(name, key)
+(there / "held").touch()
+time.sleep(600)
+"""
+    other = process(code, name=NAME, key=KEY, there=here)
+    while not (here / "held").exists():
+        assert other.is_alive()
+    flip(folder / "numbers.npy", -1, -9)
+    assert ArrayCache("streamed").open(NAME, KEY) is None
+    assert caplog.text.count("damaged (numbers.npy: its SHA-256") == 1
+    assert write_arrays() == folder
+    entry = ArrayCache("streamed").open(NAME, KEY)
+    assert entry.read("numbers").tolist() == [1] * 100
+    assert entry.facts == {"value": 1}
+
+
+def test_arrays_as_an_earlier_version_wrote_them_are_made_anew_without_a_word(cache, caplog):
+    folder = held_by_nobody(write_arrays())
+    (folder / "facts.json").write_text('{"facts": {"value": 1}, "sha256": {}}')
+    assert ArrayCache("streamed").open(NAME, KEY) is None
+    assert caplog.text == ""
+    write_arrays(2)
+    assert ArrayCache("streamed").open(NAME, KEY).read("numbers")[0] == 2
+
+
+def test_arrays_that_are_gone_are_made_anew(cache):
+    folder = write_arrays()
+    for path in [*folder.iterdir(), folder]:
+        path.rmdir() if path.is_dir() else path.unlink()
+    assert ArrayCache("streamed").open(NAME, KEY) is None
+    write_arrays(3)
+    assert ArrayCache("streamed").open(NAME, KEY).read("numbers")[0] == 3
+
+
+def test_apart_from_the_cache_nothing_of_it_is_read_and_nothing_stays(cache):
+    path = cache / "numbers" / cache_key("a")
+    write_entry(path, b"kept")
+    with without_cache():
+        assert cache_folder() != cache
+        assert cache_entries() == []
+        write_arrays()
+        write_entry(cache_folder() / "numbers" / cache_key("a"), b"other")
+    assert cache_folder() == cache
+    assert [entry.path for entry in cache_entries()] == [path]
+    assert read_entry(path) == b"kept"
+    assert not [held for held in HELD if cache in held.parents]
+
+
+def test_a_cache_that_cannot_be_written_has_an_apart_too(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("LEPTON_CACHE", str(tmp_path / "file"))
+    with without_cache():
+        folder = cache_folder()
+        write_entry(folder / "numbers" / cache_key("a"), b"other")
+    assert os.environ["LEPTON_CACHE"] == str(tmp_path / "file")
+    assert not folder.exists()
