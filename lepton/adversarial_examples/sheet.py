@@ -28,7 +28,9 @@ def sheet(examples: AttackedExamples, command: str) -> Report:
         "Each row as it was, and with the worst change that was found. Predictions are of what the "
         "files hold: whole levels of pixels, samples of 16 bits, cells of a table, texts."
     )
-    block = Table("rows", caption, [*header, *shown["header"]], table, len(header))
+    shown_header = [*header, *shown["header"]]
+    first_number = len(shown_header if examples.text_columns else header)
+    block = Table("rows", caption, shown_header, table, first_number)
     how: list[Block] = [
         Text(f"{examples.how} A row that stays right is no proof that none would break it.")
     ]

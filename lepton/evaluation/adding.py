@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from lepton import build
-from lepton.dataset.data import Data
+from lepton.dataset.data import Data, Rows
 from lepton.errors import ConfigError, EvaluationFailed, LeptonError
 from lepton.evaluation.evaluated_model import EvaluatedModel
 from lepton.evaluation.evaluator import Evaluation, Evaluator
@@ -84,11 +84,11 @@ def refuse_evaluators(
     evaluators: Nodes,
     task: Task | None = None,
     require: RequireColumns | None = None,
-    run: tuple[Learner, Mapping[str, Any]] | None = None,
+    run: tuple[Learner, Mapping[str, Any], Mapping[str, Rows]] | None = None,
 ) -> None:
     """Refuses, before what takes long, values that an evaluator refuses; where the task is known
     also a task that it cannot measure, where `require` is data without the columns it needs, and
-    where `run`, what is to be trained by a config, such a run.
+    where `run`, what is to be trained by a config on splits, such a run.
 
     Raises: ConfigError.
     """
@@ -98,11 +98,23 @@ def refuse_evaluators(
             if task is not None:
                 evaluator.check(task)
                 if run is not None:
-                    evaluator.check_run(*run)
-            if require is not None and (names := evaluator.columns()):
-                require(names)
+                    learner, config, splits = run
+                    evaluator.check_run(learner, config)
+                    evaluator.check_splits(splits)
+            if require is not None:
+                for column in evaluator.columns():
+                    _require(column, node, require)
         except LeptonError as e:
             raise ConfigError(f"evaluation={name}: {e}") from e
+
+
+def _require(column: str, node: dict[str, Any], require: RequireColumns) -> None:
+    """Raises: LeptonError that begins with the key under which the column stands."""
+    try:
+        require([column])
+    except LeptonError as e:
+        key = next((key for key, value in node.items() if value == column), None)
+        raise LeptonError(f"{key}: {e}" if key else str(e)) from e
 
 
 def refuse_evaluations_of(config: dict[str, Any], learner: Learner, data: Data) -> None:
@@ -111,7 +123,7 @@ def refuse_evaluations_of(config: dict[str, Any], learner: Learner, data: Data) 
         return
     if EVALUATED_SPLIT not in data.splits:
         raise ConfigError("evaluation: needs a test split, which dataset.test_size=0 does without")
-    require, run = partial(require_columns, data), (learner, config)
+    require, run = partial(require_columns, data), (learner, config, data.splits)
     refuse_evaluators(config["evaluation"], learner.task, require, run)
 
 

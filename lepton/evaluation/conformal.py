@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from lepton.dataset.data import Rows
 from lepton.errors import LeptonError
 from lepton.evaluation.conformal_scores import REGIONS, Regions
 from lepton.evaluation.evaluated_model import EvaluatedModel
@@ -16,7 +17,7 @@ from lepton.stats.bootstrap import Intervals
 from lepton.stats.conformal import conformal_limit, fewest_rows, usual_coverage
 from lepton.stats.exchangeable import wilson_interval
 from lepton.stats.slices import slice_values
-from lepton.storage.predictions import SplitPredictions
+from lepton.storage.predictions import CHOOSING_SPLIT, SplitPredictions
 from lepton.task.base import Task
 from lepton.values.bounds import AtLeast1, Between0And1
 
@@ -51,15 +52,16 @@ class Conformal(Evaluator):
             known = ", ".join(REGIONS)
             raise LeptonError(f"a task {task.name} has no sets or intervals; {known} have")
 
+    def check_splits(self, splits: Mapping[str, Rows]) -> None:
+        val = splits[CHOOSING_SPLIT]
+        self._refuse_few(int((val["weight"] > 0).sum()) if "weight" in val else len(val["id"]))
+
     def columns(self) -> list[str]:
         return [] if self.column is None else [self.column]
 
     def evaluate(self, model: EvaluatedModel, seed: int) -> Evaluation:
         val, test = _counted(model.validation), _counted(model.predictions)
-        if len(val.ids) < (fewest := fewest_rows(self.alpha)):
-            raise LeptonError(
-                f"alpha: {self.alpha} takes {fewest} validation rows; there are {len(val.ids)}"
-            )
+        self._refuse_few(len(val.ids))
         val_groups, test_groups = self._groups(model, val, test)
         metrics, totals, of_groups = {}, [], []
         sets = {"id": test.ids.numpy()}
@@ -97,6 +99,13 @@ class Conformal(Evaluator):
     def intervals(self, frames: Mapping[str, pd.DataFrame]) -> Intervals:
         rows = frames[COVERAGE].itertuples()
         return {f"{row.score}/coverage": (row.low, row.high) for row in rows}
+
+    def _refuse_few(self, rows: int) -> None:
+        """Raises: LeptonError for so many validation rows, where alpha takes more."""
+        if rows < (fewest := fewest_rows(self.alpha)):
+            raise LeptonError(
+                f"alpha: {self.alpha} takes {fewest} validation rows; there are {rows}"
+            )
 
     def _groups(
         self, model: EvaluatedModel, val: SplitPredictions, test: SplitPredictions

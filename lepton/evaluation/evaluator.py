@@ -59,6 +59,12 @@ class Evaluator:
         Raises: LeptonError.
         """
 
+    def check_splits(self, splits: Mapping[str, Rows]) -> None:
+        """As `check`, of the rows of each split of the data that are to be trained on.
+
+        Raises: LeptonError.
+        """
+
     def columns(self) -> Sequence[str]:
         """The columns of `model.inputs` that it needs by name, inputs of the model or not; data
         without one are refused as by `check`."""

@@ -40,7 +40,7 @@ class SampleInputs:
             if name in table:
                 return table[name]
         names = [*dict.fromkeys(str(known) for table in tables for known in table)]
-        raise LeptonError(f"column: the data have no column {name!r}{did_you_mean(name, names)}")
+        raise LeptonError(f"the data have no column {name!r}{did_you_mean(name, names)}")
 
     def require(self, names: Sequence[str]) -> None:
         """Raises: LeptonError as `column`, for the first of these that is not there."""

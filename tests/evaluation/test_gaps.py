@@ -175,7 +175,7 @@ def test_new_rows_are_compared_too_and_their_intervals_stand_in_the_file(folder,
         "evaluate", str(folder), "new.csv", *WORDS, "evaluation.gaps.column=aex"
     )
     assert code == 2
-    assert "new.csv: column: the data have no column 'aex'; did you mean 'sex'?" in error
+    assert "column: new.csv: the data have no column 'aex'; did you mean 'sex'?" in error
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,11 @@ REFUSED = [
     ("dataset=wine evaluation=shift", "column: null and time: null; name one"),
     (
         "dataset=wine evaluation=shift evaluation.shift.time=hue2",
-        "the data have no column 'hue2'; did you mean 'hue'?",
+        "evaluation=shift: time: the data have no column 'hue2'; did you mean 'hue'?",
+    ),
+    (
+        "dataset=wine evaluation=conformal evaluation.conformal.alpha=0.001",
+        "evaluation=conformal: alpha: 0.001 takes 999 validation rows; there are 29",
     ),
     (
         "dataset=wine evaluation=shift evaluation.shift.column=hue evaluation.shift.metrics=[acc]",
@@ -87,7 +91,7 @@ def test_check_says_it_of_what_would_be_trained(here, words, line):
     assert line in problem
 
 
-@pytest.mark.parametrize(("words", "line"), [REFUSED[1], REFUSED[-3], REFUSED[-1]])
+@pytest.mark.parametrize(("words", "line"), [REFUSED[1], REFUSED[9], REFUSED[-3], REFUSED[-1]])
 def test_one_run_is_refused_and_nothing_of_it_stays(lepton, here, words, line):
     code, _, said = lepton("train", *words.split(), *SHORT)
     assert code == 2
