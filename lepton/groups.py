@@ -198,7 +198,11 @@ REVISIONS: dict[str, tuple[str, ...]] = {
         *("1 counts in the last bin of ece", "batches of a step count by their class weights"),
         "metrics count rows by dataset.weight",
     ),
-    "finetune": ("a block is a layer, with what follows it; all before the blocks is one",),
+    "finetune": (
+        "a block is a layer, with what follows it; all before the blocks is one",
+        "the linear head before tuning may take features as they are",
+        "a start that has learned may stay the best",
+    ),
 }
 HEEDED_WITH = {"linear_probe": "finetune"}  # keys of the root that only runs with the group heed
 METHOD_CLASS = "lepton.method.Method"  # that every method derives from

@@ -289,3 +289,4 @@ class Phase:
     data: Any
     config: dict[str, Any]
     name: str = ""  # of its checkpoints, where another phase follows
+    starts_learned: bool = False  # whether no weight of the module is random when it begins

@@ -13,7 +13,7 @@ from lepton.errors import ConfigError, LeptonError, did_you_mean
 from lepton.metric.direction import is_of_test
 
 HOW = "write it as 'split_seed == 0 and model != linear', with and, or, not, in"
-NO_SETTINGS = ("test/", "constant/", "before/", "source/", "larger_is_better/")
+NO_SETTINGS = ("test/", "constant/", "before/", "start/", "source/", "larger_is_better/")
 
 
 @dataclass(frozen=True)

@@ -29,10 +29,11 @@ def show_run(result: Result) -> None:
 def run_blocks(result: Result) -> list[Table | str]:
     """The table of a run's metrics beside the constant predictor's, and lines on its size and
     time."""
-    untuned_metrics = result.added.get("before", {})
+    untuned_metrics, start_metrics = (result.added.get(name, {}) for name in ("before", "start"))
     columns = {
         "validation": part_of(result.metrics, "val/"),
         "test": part_of(result.metrics, "test/"),
+        **({"test, start": part_of(start_metrics, "test/")} if start_metrics else {}),
         **({"test, untuned": part_of(untuned_metrics, "test/")} if untuned_metrics else {}),
         "test, constant predictor": part_of(result.constant, "test/"),
     }
@@ -43,18 +44,25 @@ def run_blocks(result: Result) -> list[Table | str]:
     columns, lines = with_evaluations(columns, result.metrics, names=names)
     if monitored := _monitored_text(result):
         lines.append(monitored)
-    epochs = (
-        f", best epoch {result.best_epoch + 1} of {_epochs_text(result)}" if result.epochs else ""
-    )
+    epochs = f", {_best_epoch_text(result)}" if result.epochs else ""
     of_all = f" of {result.parameters}" if untuned_metrics else ""
     sizes = [f"{result.trainable}{of_all} parameters"] if result.parameters else []  # trees: none
     sizes += [] if result.memory_mb is None else [f"{result.memory_mb:.0f} MB at most"]
     lines.append("; ".join([f"{result.seconds:.1f} s{epochs}", *sizes]))
+    if start_metrics:
+        lines.append("start: the network that tuning began with, as it was loaded")
     if untuned_metrics:
         lines.append("untuned: the best linear head of scikit-learn's on the features as they were")
     if source_metrics := result.added.get("source"):
         lines.append(f"the task it came from, test: {_forgetting_text(source_metrics)}")
     return [metric_table(columns, names=names), *lines]
+
+
+def _best_epoch_text(result: Result) -> str:
+    """Which epoch the weights are of, and of how many."""
+    if result.best_epoch < 0:
+        return f"no better than its start in {_epochs_text(result)} epochs"
+    return f"best epoch {result.best_epoch + 1} of {_epochs_text(result)}"
 
 
 def _epochs_text(result: Result) -> str:

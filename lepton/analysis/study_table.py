@@ -119,14 +119,18 @@ def _difference_cells(
 
 
 def _tuning_columns(frame: pd.DataFrame, by: list[str], metric: str) -> dict[str, list[str]]:
-    """Columns for fine-tuned runs: the untuned backbone's metric, and the share of parameters that
-    was trained."""
+    """Columns for fine-tuned runs: the metric of their start where its head fits, that of the best
+    linear head on the untuned backbone, and the share of parameters that was trained."""
     if f"before/{metric}" not in frame:
         return {}
+    start = {}
+    if f"start/{metric}" in frame:
+        means = summary_table(frame, by, f"start/{metric}")["mean"]
+        start = {"start": [number_text(value) for value in means]}
     untuned = summary_table(frame, by, f"before/{metric}")["mean"]
     shares = frame[by].assign(share=100 * frame["trainable"] / frame["parameters"])
     mean_shares = summary_table(shares, by, "share")["mean"].where(untuned.notna())
-    return {
+    return start | {
         "untuned": [number_text(value) for value in untuned],
         "trained": ["" if np.isnan(value) else f"{value:.3g} %" for value in mean_shares],
     }
@@ -184,6 +188,8 @@ def legend(
             )
     else:
         lines.append("One run a row: a difference can be chance; add -m seed='range(5)'.")
+    if explain and f"start/{metric}" in frame:
+        lines.append(f"start: {metric} of the network that tuning began with, as it was loaded.")
     if explain and f"before/{metric}" in frame:
         lines.append(
             f"untuned: {metric} of the best linear head of scikit-learn's on the features "

@@ -29,11 +29,18 @@ def _weighs_rows(config: Config) -> bool:
     return heeded and _value(config, "dataset", "weight") is not None
 
 
+def _starts_learned(config: Config) -> bool:
+    """True where weights are loaded with their head, or a head is trained before the rest."""
+    is_probed = _value(config, "finetune", "probe_epochs") is not None
+    return is_probed or config.get("init_from") is not None
+
+
 TOUCHES: dict[str, Callable[[Config], bool]] = {  # by the sentence in REVISIONS of lepton.groups
     "1 counts in the last bin of ece": _monitors_ece,
     "batches of a step count by their class weights": _weighs_several_batches,
     "metrics count rows by dataset.weight": _weighs_rows,
     "a block is a layer, with what follows it; all before the blocks is one": had_other_layers,
+    "a start that has learned may stay the best": _starts_learned,
 }
 
 

@@ -38,3 +38,10 @@ def first_candidate(methods: Sequence[Method], epochs: int) -> int:
     """
     grown = max((method.grows_until for method in methods), default=0.0)
     return min(math.ceil(grown * epochs), epochs - 1)
+
+
+def forgets_earlier(methods: Sequence[Method], epochs: int, epoch: int) -> bool:
+    """True in an epoch up to the first that counts, where earlier scores are for easier training;
+    the start counts where the first epoch does."""
+    first = first_candidate(methods, epochs)
+    return first > 0 and epoch <= first

@@ -22,12 +22,13 @@ from lepton.task import Task
 from lepton.trainer.default import Trainer
 from lepton.training import memory
 from lepton.training.dropout_masks import MaskStream
-from lepton.training.elapsed import Elapsed, first_candidate
+from lepton.training.elapsed import Elapsed, forgets_earlier
 from lepton.training.epoch_line import epoch_line, pruned_run
 from lepton.training.loss import loss_and_normalizer, stream_names
 from lepton.training.perturbation import loss_to_learn_from, perturbing_method
 from lepton.training.rng_states import set_rng_states
 from lepton.training.step_weights import StepWeights
+from lepton.training.weights import copied_state
 from lepton.values.finite import LossCheck
 
 log = logging.getLogger("lepton")
@@ -219,8 +220,7 @@ class TrainingModule(pl.LightningModule):
 
     def validation_step(self, batch: Batch, _: int) -> None:
         memory.trim_before_batch(len(self.validated))
-        prediction = self.task.predict(self(batch))
-        self.validated.append(self.task.validate(prediction, batch))
+        self.validated.append(self.task.validate(self.task.predict(self(batch)), batch))
 
     def on_validation_epoch_end(self) -> None:
         if self.trainer.sanity_checking:
@@ -232,11 +232,11 @@ class TrainingModule(pl.LightningModule):
             raise Diverged(f"validation {name} is {value} after epoch {self.current_epoch + 1}")
         self._log_epoch({f"val/{name}": value}, prog_bar=True)
         self._log_epoch({"val/score": (score := self.task.as_score(value))})
-        if self.current_epoch <= first_candidate(self.methods, self.lepton_trainer.epochs):
+        if forgets_earlier(self.methods, self.lepton_trainer.epochs, self.current_epoch):
             self.best_score = -math.inf  # of epochs that do not count
         if self.trainer.strategy.broadcast(score > self.best_score):
             self.best_score, self.best_epoch = score, self.epoch
-            self.best_state = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+            self.best_state = copied_state(self.model)
 
     def on_train_epoch_end(self) -> None:
         losses = torch.stack(self.losses)
@@ -281,9 +281,9 @@ class TrainingModule(pl.LightningModule):
             return {"optimizer": optimizer}
         supplied: dict[str, Any] = {"optimizer": optimizer}
         if self.steps_by_batch:
-            trainer = self.lepton_trainer
-            batches = trainer.datamodule.train_dataloader().num_batches
-            supplied["total_steps"] = math.ceil(batches / self.accumulate) * trainer.epochs
+            batches = self.lepton_trainer.datamodule.train_dataloader().num_batches
+            steps = math.ceil(batches / self.accumulate)
+            supplied["total_steps"] = steps * self.lepton_trainer.epochs
         scheduler = self.make_scheduler(**supplied)
         apply_lr_scale(optimizer, ONE_CYCLE_KEYS)
         return {"optimizer": optimizer, "lr_scheduler": scheduler}

@@ -28,7 +28,8 @@ from lepton.training.run_trainer import (
     run_trainer,
 )
 from lepton.training.signals import interruptible
-from lepton.training.weights import save_weights
+from lepton.training.start_score import START, best_weights_text, start_score
+from lepton.training.weights import copied_state, save_weights
 from lepton.values.finite import all_finite
 
 if TYPE_CHECKING:
@@ -42,10 +43,14 @@ class PhaseFit:
 
     def __init__(self, network: "Network", phase: Phase, folder: Path, watch: Watch | None):
         self.network, self.phase, self.folder = network, phase, folder
+        start = start_score(network, phase)
         phase.module.train()  # Lightning leaves modes as it finds them
         chosen = chosen_callbacks(network.config, folder)
         self.has_callbacks, self.batch_by_batch = bool(chosen), are_called_each_batch(chosen)
         self.module, self.trainer = self._module(watch), self._trainer(chosen)
+        if start is not None:
+            self.module.best_epoch = network.best_epoch if network.history else START
+            self.module.best_score, self.module.best_state = start, copied_state(phase.module)
         self.resume = self._resume()
 
     def run(self) -> None:
@@ -135,7 +140,7 @@ class PhaseFit:
         module = self.module
         for origin, state in (
             ("of the step before", module.model.state_dict()),
-            (f"of epoch {module.best_epoch + 1}, the best", module.best_state),
+            (best_weights_text(module.best_epoch), module.best_state),
             ("of the last checkpoint", checkpoint["model"] if checkpoint else {}),
         ):
             if state and all_finite(state):

@@ -3,7 +3,12 @@
 from pathlib import Path
 
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
+
+
+def copied_state(module: nn.Module) -> dict[str, Tensor]:
+    """A copy of a module's state, which further training leaves as it is."""
+    return {name: value.detach().clone() for name, value in module.state_dict().items()}
 
 
 def save_weights(state: dict[str, Tensor], path: Path) -> None:

@@ -22,6 +22,7 @@ from lepton.task import Task
 from lepton.training.evaluation import constant_metrics, learn_constant
 from lepton.training.learner import build_network
 from lepton.training.rehearsal import rehearse_end
+from lepton.training.start_score import start_score
 from lepton.vectorize.grouping import shared_settings
 from lepton.vectorize.hyperparameters import MemberSchedule, StepValues
 from lepton.vectorize.member import AbsentMember, StackMember
@@ -60,7 +61,8 @@ class MemberBuilder:
         batches = self.data.train_dataloader().num_batches
         steps = ceil(batches / job.config["trainer"]["accumulate_grad_batches"])
         schedule = MemberSchedule(job.config, steps=steps, values_by_config=self.schedule_values)
-        return StackMember(job, network, schedule, self._constant(network.task))
+        start = start_score(network, phase)
+        return StackMember(job, network, schedule, self._constant(network.task), start=start)
 
     def build_absent(self, folder: Path, left: int | None) -> AbsentMember | None:
         """The member that holds the row of a run that is not to be trained, if it can be built.

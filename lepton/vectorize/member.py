@@ -22,10 +22,11 @@ from lepton.storage.run_writing import writing_run
 from lepton.storage.shared_files import share_files
 from lepton.sweep.job import Job
 from lepton.training.checkpoint import Checkpoints
-from lepton.training.elapsed import first_candidate
+from lepton.training.elapsed import forgets_earlier
 from lepton.training.epoch_line import epoch_line, pruned_run
 from lepton.training.network import Network
 from lepton.training.publish import publish_run
+from lepton.training.start_score import START, best_weights_text
 from lepton.training.tracker import build_trackers
 from lepton.vectorize.hyperparameters import MemberSchedule
 
@@ -47,9 +48,16 @@ class StackMember:
     """
 
     def __init__(
-        self, job: Job, network: Network, schedule: MemberSchedule, constant: dict[str, float]
+        self,
+        job: Job,
+        network: Network,
+        schedule: MemberSchedule,
+        constant: dict[str, float],
+        *,
+        start: float | None = None,
     ):
-        """`constant`: metrics of the constant predictor."""
+        """`constant`: metrics of the constant predictor; `start`: the score of the first weights,
+        where they may stay the best."""
         self.job, self.network, self.schedule, self.constant = job, network, schedule, constant
         self.checkpoints = Checkpoints.of_run(
             unfinished_folder(job.folder), job.config, trained="stack"
@@ -63,6 +71,8 @@ class StackMember:
         self.saved_state: dict[str, Any] | None = None
         self.seed = job.config["seed"]
         self.best_score, self.seconds = -math.inf, 0.0
+        if start is not None:
+            self.best_score, network.best_epoch = start, START
         self.score = -math.inf  # of the last epoch, as Lightning logs it
         self.epoch_values: dict[str, float] = {}  # validation columns of the history's next row
         self.error: Exception | None = None  # ends the run at the end of the epoch
@@ -123,11 +133,11 @@ class StackMember:
         self.epoch_values = {name: float(torch.tensor(number)) for name, number in named.items()}
         self.score = self.epoch_values["val/score"]
         epochs = self.job.config["trainer"]["max_epochs"]
-        if epoch <= first_candidate(self.network.methods, epochs):
+        if forgets_earlier(self.network.methods, epochs, epoch):
             self.best_score = -math.inf
         self.is_best = score > self.best_score
         if not math.isfinite(value):
-            weights = f"of epoch {self.network.best_epoch + 1}, the best" if epoch else "the first"
+            weights = best_weights_text(self.network.best_epoch) if epoch else "the first"
             message = f"validation {task.monitor} is {value} in epoch {epoch + 1}"
             self.mark_diverged(message, weights)
         if self.is_best:

@@ -3,8 +3,12 @@
 import json
 
 import pytest
+from omegaconf import OmegaConf
 
 from lepton.config.compose import compose
+from lepton.config.younger_keys import changes_of
+
+SENTENCE = "a block is a layer, with what follows it; all before the blocks is one"
 
 TEXTS = ("dataset=text_csv", "dataset.path=texts.csv", "dataset.text=text", "dataset.target=y")
 GOES_BY_LAYERS = ["last_k", "gradual_unfreeze", "layerwise_lr"]
@@ -19,8 +23,9 @@ def files(here):
 
 
 def revised(*overrides):
-    """The options of a config that have a revision."""
-    return {path for path, number in compose(*overrides).revisions.items() if number}
+    """The options of a config whose results the change has touched."""
+    config = OmegaConf.to_container(compose(*overrides))
+    return {path for path, lines in changes_of(config).items() if SENTENCE in lines}
 
 
 def folder_of(here, model_type):

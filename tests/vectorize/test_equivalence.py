@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from pytorch_lightning.loggers import CSVLogger
 
+from lepton.storage.results import read_result
 from lepton.sweep.multirun import plan_runs
 from lepton.sweep.progress import SweepProgress
 from lepton.vectorize.grouping import group_jobs
@@ -319,6 +320,15 @@ def test_fine_tuned_runs(gap, run, strategy):
     source = run(*overrides, "dataset.classes=3", "study=source")
     start = (f"finetune={strategy}", f"init_from={source}", "dataset.data_seed=4")
     assert gap(*overrides, EXACT, *start, *TUNED[strategy], "seed=1,2") < 1e-9
+
+
+@pytest.mark.parametrize("strategy", quick(["full", "head"], "full"))
+def test_a_start_that_no_epoch_beats_is_kept_in_a_stack(train_both, run, strategy):
+    source = run(*SMALL, "optimizer.lr=0.02", "trainer.max_epochs=30", "study=source")
+    start = (f"finetune={strategy}", f"init_from={source}", "task.monitor=auroc")
+    pairs = train_both(*SMALL, EXACT, *start, "optimizer.lr=0.001,20")
+    assert max(largest_difference(a, b) for a, b in pairs) < 1e-9
+    assert read_result(pairs[1][1]).best_epoch == -1
 
 
 @pytest.mark.slow

@@ -25,6 +25,7 @@ from lepton.finetune.machinery.layers import (
 from lepton.finetune.machinery.linear_probe_baseline import ProbeSettings, linear_probe_metrics
 from lepton.finetune.machinery.probing import ProbesFirst, head_alone
 from lepton.finetune.machinery.source_weights import read_source_weights
+from lepton.finetune.machinery.started_head import StartedHead
 from lepton.finetune.machinery.weight_transfer import transfer_weights
 from lepton.method import Method, Phase
 from lepton.pretrained.base_weights import find_adapter_base, starting_weights, write_adapter_base
@@ -64,6 +65,7 @@ class FineTuning:
         """
         self.config = config
         self.linear_probe_metrics: dict[str, float] = {}
+        self.start: StartedHead | None = None
         self.forgetting: Forgetting | None = None
         require_layers(model)
         if run_folder is not None and not (run_folder / ADAPTER_FILE).is_file():
@@ -75,7 +77,10 @@ class FineTuning:
         made_new = frozenset(_load_start(model, spec, config, init_from, load_network))
         # torch annotates what a module is given for tensors and modules alone
         model.made_new = made_new  # pyright: ignore[reportArgumentType]
+        self.starts_learned = not made_new
         if run_folder is None:
+            if not made_new:
+                self.start = StartedHead(model)
             _require_findable_base(config)
             if config["forgetting"]:
                 self.forgetting = Forgetting(init_from, load_network)
@@ -87,7 +92,10 @@ class FineTuning:
             splits, key = backbone_features(model, config, data, network.features)
         settings = ProbeSettings(**config["linear_probe"])
         self.linear_probe_metrics = linear_probe_metrics(splits, network.task, key, settings)
-        whole = Phase(model, data, config)
+        if self.start:
+            self.start.score(network, splits)
+        learned = self.starts_learned
+        whole = Phase(model, data, config, starts_learned=learned)
         first_strategy = strategy if isinstance(strategy, ProbesFirst) else None
         probing = head_alone(strategy) or first_strategy
         if probing is None:
@@ -96,21 +104,29 @@ class FineTuning:
             if probing is not first_strategy:  # the backbone never moves
                 _share_backbone(model, key)
             features = splits["train"]["features"] if probing.standardize else None
-            probe = Phase(HeadProbe(model, features), FeatureData(data, splits), config)
+            probe = Phase(
+                HeadProbe(model, features),
+                FeatureData(data, splits),
+                config,
+                starts_learned=learned,
+            )
         else:
             log.info("layers are made new below the head: features are not computed ahead")
-            probe = Phase(model, data, config)
+            probe = Phase(model, data, config, starts_learned=learned)
         if first_strategy is None:
             return [probe]
         is_head_alone = probe.module is not model
         probe.config = _probe_config(config, first_strategy, is_head_alone=is_head_alone)
         probe.name = "probe-"
+        whole.starts_learned = True  # by the probe
         return [probe, whole]
 
     def added_metrics(self, model: nn.Module, spec: DataSpec) -> dict[str, dict[str, float]]:
-        """What a row says beside its scores: `before` of the untuned backbone, `source` of the task
-        that the network came from."""
+        """What a row says beside its scores: `before` of the best linear head on the untuned
+        backbone, `start` of the network as it was loaded, `source` of the task that it is from."""
         added = {"before": self.linear_probe_metrics}
+        if self.start and self.start.metrics:
+            added["start"] = self.start.metrics
         if self.forgetting:
             added["source"] = self.forgetting.scores(model, spec)
         return added

@@ -5,6 +5,7 @@ import json
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 from typing import TypeAlias
 
 import numpy as np
@@ -24,7 +25,6 @@ from lepton.storage.cache import cached
 from lepton.task import Task
 
 BASELINE_PACKAGES = (*FEATURE_PACKAGES, "scikit-learn", "scipy", "numpy", "torchmetrics")
-LinearModel: TypeAlias = LogisticRegression | Ridge
 Weights: TypeAlias = np.ndarray | None  # of the training rows
 Predict = Callable[[np.ndarray], Tensor]  # rows of features -> predictions
 
@@ -68,18 +68,20 @@ def linear_probe_metrics(
 
 
 def _best_metrics(splits: FeatureSplits, task: Task, settings: ProbeSettings) -> dict[str, float]:
-    """The metrics of the head with the best of a few penalties."""
+    """The metrics of the head that is best on validation: of a few penalties, on features of mean 0
+    and deviation 1 or as they are."""
     features = {split: _feature_matrix(rows["features"]) for split, rows in splits.items()}
     targets = {split: rows["target"].cpu() for split, rows in splits.items()}
     learned = target_to_learn(targets["train"], task.spec)
     weight = splits["train"]["weight"].cpu().numpy() if "weight" in splits["train"] else None
     best_score, best_metrics = -np.inf, {}
-    for strength in settings.strengths:
+    for strength, standardize in product(settings.strengths, (True, False)):
         with threadpool_limits(1), warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             regression = LogisticRegression(C=strength, max_iter=settings.iterations)
             linear_model = Ridge(1 / strength) if task.name == "regression" else regression
-            predict = _fit(features["train"], learned.numpy(), weight, linear_model, task)
+            head = make_pipeline(StandardScaler() if standardize else None, linear_model)
+            predict = _fit(features["train"], learned.numpy(), weight, head, task)
         metrics = {
             f"{split}/{name}": value
             for split in held_out(splits)
@@ -99,36 +101,33 @@ def _feature_matrix(features: Tensor) -> np.ndarray:
     return flat.double().cpu().numpy()
 
 
-def _fit(
-    x: np.ndarray, y: np.ndarray, weight: Weights, linear_model: LinearModel, task: Task
-) -> Predict:
+def _fit(x: np.ndarray, y: np.ndarray, weight: Weights, head: Pipeline, task: Task) -> Predict:
     """A fitted head, whose predictions are as the task's."""
     if task.name == "multilabel":
-        heads = [_fit_classes(x, y[:, i], weight, linear_model, 2) for i in range(y.shape[1])]
+        heads = [_fit_classes(x, y[:, i], weight, head, 2) for i in range(y.shape[1])]
         return lambda rows: torch.stack([predict(rows)[:, 1] for predict in heads], 1)
     if task.name == "regression":
-        ridge = _fitted(x, y, weight, linear_model)
+        ridge = _fitted(x, y, weight, head)
         dtype = torch.float64 if task.spec.is_target_far else torch.float32
         return lambda rows: torch.from_numpy(ridge.predict(rows)).to(dtype)
-    predict = _fit_classes(x, y, weight, linear_model, len(task.spec.classes))
+    predict = _fit_classes(x, y, weight, head, len(task.spec.classes))
     return (lambda rows: predict(rows)[:, 1]) if task.name == "binary" else predict
 
 
-def _fitted(x: np.ndarray, y: np.ndarray, weight: Weights, linear_model: LinearModel) -> Pipeline:
-    pipeline = make_pipeline(StandardScaler(), linear_model)
-    of_head = {} if weight is None else {f"{pipeline.steps[-1][0]}__sample_weight": weight}
-    return pipeline.fit(x, y, **of_head)
+def _fitted(x: np.ndarray, y: np.ndarray, weight: Weights, head: Pipeline) -> Pipeline:
+    weighed = {} if weight is None else {f"{head.steps[-1][0]}__sample_weight": weight}
+    return clone(head).fit(x, y, **weighed)
 
 
 def _fit_classes(
-    x: np.ndarray, y: np.ndarray, weight: Weights, linear_model: LinearModel, classes: int
+    x: np.ndarray, y: np.ndarray, weight: Weights, head: Pipeline, classes: int
 ) -> Predict:
     """A fitted head that gives every class a probability, also those that these rows lack."""
     present = np.unique(y).astype(int)
     if len(present) == 1:
         constant = torch.eye(classes)[present[0]]
         return lambda rows: constant.expand(len(rows), -1)
-    model = _fitted(x, y, weight, clone(linear_model))
+    model = _fitted(x, y, weight, head)
 
     def predict(rows: np.ndarray) -> Tensor:
         probabilities = torch.zeros(len(rows), classes)

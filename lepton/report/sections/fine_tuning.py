@@ -24,24 +24,49 @@ def fine_tuning_section(datasets: list[DatasetRuns], keys: list[str]) -> list[Se
     for dataset in datasets:
         if "finetune" in dataset.runs:
             compared_keys = dataset.varying(keys) or ["finetune"]
+            blocks += _against_start(dataset, compared_keys)
             blocks += _against_untuned(dataset, compared_keys)
             blocks += _forgetting(dataset, compared_keys)
     return [Section("Before and after fine-tuning", blocks)] if blocks else []
 
 
+def _against_start(dataset: DatasetRuns, keys: list[str]) -> list[Block]:
+    """The tuned networks against the ones that they began with, where those had the same head."""
+    return _against(
+        dataset,
+        keys,
+        "start",
+        "the network that tuning began with, as it was loaded",
+        name="start_after",
+        subject="tuned against the start",
+    )
+
+
 def _against_untuned(dataset: DatasetRuns, keys: list[str]) -> list[Block]:
     """The tuned networks against the best linear head on their features before tuning."""
+    return _against(
+        dataset,
+        keys,
+        "before",
+        "the best linear head of scikit-learn's on the features as they were before tuning",
+        name="before_after",
+        subject="tuned against untuned",
+    )
+
+
+def _against(
+    dataset: DatasetRuns, keys: list[str], before: str, what: str, *, name: str, subject: str
+) -> list[Block]:
+    """The tuned networks against `what` a run also measured, under names that begin so."""
     metric = dataset.metric
-    changes = _changes(dataset.runs, keys, f"before/{metric}", metric)
+    changes = _changes(dataset.runs, keys, f"{before}/{metric}", metric)
     if not changes:
         return []
     caption = (
-        f"{metric.replace('/', ' ')}{dataset.on_dataset} of the tuned networks, minus that of the "
-        "best linear head of scikit-learn's on the features as they were before tuning. Paired: a "
-        "run has both."
+        f"{metric.replace('/', ' ')}{dataset.on_dataset} of the tuned networks, minus that of "
+        f"{what}. Paired: a run has both."
     )
-    name = f"before_after{dataset.suffix}"
-    subject = f"tuned against untuned{dataset.on_dataset}"
+    name, subject = f"{name}{dataset.suffix}", f"{subject}{dataset.on_dataset}"
     larger = larger_is_better(metric, dataset.runs)
     return _change_blocks(changes, keys, name, metric, caption, subject, larger=larger)
 

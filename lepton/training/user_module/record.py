@@ -22,6 +22,7 @@ from lepton.training.epoch_line import epoch_line, pruned_run
 from lepton.training.module import Watch
 from lepton.training.user_module.predict_step import validate_batches
 from lepton.training.user_module.seeding import seed_generators
+from lepton.training.weights import copied_state
 from lepton.values.finite import LossCheck
 
 log = logging.getLogger("lepton")
@@ -113,8 +114,7 @@ class EpochRecord(pl.Callback):
             raise Diverged(f"{SCORE} is {score} after epoch {epoch + 1}")
         if trainer.strategy.broadcast(score > self.best_score):
             self.best_score, self.best_epoch = score, epoch
-            state = pl_module.state_dict()
-            self.best_state = {name: value.detach().clone() for name, value in state.items()}
+            self.best_state = copied_state(pl_module)
         if self.patience is not None and epoch - self.best_epoch >= self.patience:
             trainer.should_stop = True
         seconds = time.perf_counter() - self.started

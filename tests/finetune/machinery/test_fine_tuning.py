@@ -1,5 +1,6 @@
 """A fine-tuned run from its start to its folder, and back."""
 
+import itertools
 import json
 import shutil
 
@@ -271,14 +272,16 @@ def test_the_second_phase_starts_from_the_best_probe(model, tune, pretrained, mo
     assert all(torch.equal(start[name], probe_state[name]) for name in probe_state)
     history = pd.read_parquet(folder / "history.parquet")
     assert list(history["epoch"]) == list(range(9))
-    assert read_result(folder).best_epoch >= 6
+    best_epoch = int(history["val/score"].idxmax())
+    assert read_result(folder).best_epoch == best_epoch
     probe_history = pd.read_parquet(probe_folder / "history.parquet")
     assert list(history["val/score"][:6]) == list(probe_history["val/score"])
     final = load_file(folder / "model.safetensors")
     head = parameters_under(
         load_network(folder).model, named_layers(load_network(folder).model)[-1]
     )
-    assert any(not torch.equal(final[name], start[name]) for name in final if name not in head)
+    has_moved = any(not torch.equal(final[name], start[name]) for name in final if name not in head)
+    assert has_moved == (best_epoch >= 6)  # a probe that nothing beats is kept
 
 
 OVERRIDES_BY_STRATEGY = {
@@ -369,26 +372,28 @@ def test_before_is_the_best_of_scikit_learns_heads(task, build_network, pretrain
     }
     mean, std = features["train"].mean(0), features["train"].std(0)
     std[std == 0] = 1
-    features = {split: (x - mean) / std for split, x in features.items()}
+    standardized = {split: (x - mean) / std for split, x in features.items()}
     targets = {split: data.splits[split]["target"].numpy() for split in features}
     errors_by_penalty = []
-    for inverse_penalty in (1e-3, 1e-2, 1e-1, 1, 10):
+    for inverse_penalty, of_split in itertools.product(
+        (1e-3, 1e-2, 1e-1, 1, 10), (standardized, features)
+    ):
         if task == "regression":
-            model = Ridge(1 / inverse_penalty).fit(features["train"], targets["train"])
+            model = Ridge(1 / inverse_penalty).fit(of_split["train"], targets["train"])
             errors = [
-                np.sqrt(((model.predict(features[s]) - targets[s]) ** 2).mean())
+                np.sqrt(((model.predict(of_split[s]) - targets[s]) ** 2).mean())
                 for s in ("val", "test")
             ]
         else:
             columns = targets["train"][:, None] if targets["train"].ndim == 1 else targets["train"]
             models = [
-                LogisticRegression(C=inverse_penalty, max_iter=500).fit(features["train"], column)
+                LogisticRegression(C=inverse_penalty, max_iter=500).fit(of_split["train"], column)
                 for column in columns.T
             ]
             errors = []
             for split in ("val", "test"):
                 target = targets[split][:, None] if targets[split].ndim == 1 else targets[split]
-                probabilities = [model.predict_proba(features[split]) for model in models]
+                probabilities = [model.predict_proba(of_split[split]) for model in models]
                 probabilities = [
                     of_head[np.arange(len(of_head)), true.astype(int)]
                     for of_head, true in zip(probabilities, target.T, strict=True)
@@ -399,6 +404,37 @@ def test_before_is_the_best_of_scikit_learns_heads(task, build_network, pretrain
     val, test = min(errors_by_penalty)
     assert network.fine_tuning.linear_probe_metrics[f"val/{name}"] == pytest.approx(val, rel=1e-3)
     assert network.fine_tuning.linear_probe_metrics[f"test/{name}"] == pytest.approx(test, rel=1e-3)
+
+
+def predictions(folder, split="test"):
+    return pd.read_parquet(folder / "predictions" / f"{split}.parquet").filter(regex="^p_")
+
+
+@pytest.mark.parametrize("strategy", quick([*STRATEGIES], "full", "head", "lora", "lp_ft"))
+def test_a_start_of_the_same_classes_is_shown_and_kept_where_no_epoch_beats_it(
+    strategy, run, pretrained
+):
+    source = pretrained()
+    probe = ["finetune.probe_lr=50"] if strategy == "lp_ft" else []
+    words = (f"finetune={strategy}", f"init_from={source}", "optimizer.lr=50", *probe)
+    folder = run(*training_overrides("mlp"), *words)
+    result, source_result = read_result(folder), read_result(source)
+    start = {name: source_result.metrics[name] for name in result.added["start"]}
+    assert result.added["start"] == pytest.approx(start, abs=1e-5)
+    assert result.best_epoch == -1
+    assert {**result.metrics} == pytest.approx({**source_result.metrics}, abs=1e-5)
+    pd.testing.assert_frame_equal(predictions(folder), predictions(source), atol=1e-5, rtol=0)
+
+
+def test_a_start_of_other_classes_is_not_shown_and_no_random_head_is_kept(tune):
+    result = read_result(tune("full"))
+    assert "start" not in result.added
+    assert result.best_epoch >= 0
+
+
+def test_a_head_that_begins_at_zero_is_not_the_start(run, pretrained):
+    start = (f"init_from={pretrained()}", "finetune=head", "finetune.start=zeros")
+    assert "start" not in read_result(run(*training_overrides("mlp"), *start)).added
 
 
 def test_the_strengths_of_the_baseline_can_be_chosen_and_are_part_of_the_id(tune, pretrained):

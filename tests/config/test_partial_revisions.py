@@ -1,0 +1,23 @@
+"""Which runs a change of results is about, where it is not about all of an option's."""
+
+import pytest
+from omegaconf import OmegaConf
+
+from lepton.config.compose import compose
+from lepton.config.younger_keys import changes_of
+
+
+@pytest.mark.parametrize(
+    ("words", "is_touched"),
+    [
+        (("model=mlp_small", "finetune=full", "init_from=weights.safetensors"), True),
+        (("dataset=vader", "model=minilm", "finetune=head"), False),
+        (("dataset=vader", "model=minilm", "finetune=lp_ft"), True),
+    ],
+)
+def test_a_start_may_stay_the_best_where_weights_are_loaded_with_their_head_or_probed_first(
+    words, is_touched, here
+):
+    (here / "weights.safetensors").touch()
+    changes = changes_of(OmegaConf.to_container(compose(*words))).get("finetune", ())
+    assert ("a start that has learned may stay the best" in changes) == is_touched
