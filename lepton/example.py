@@ -16,6 +16,7 @@ from lepton.dataset.inputs.kind import InputKind
 from lepton.spec import DataSpec
 
 TRAIN_ROWS = 500
+FEW_TOKENS = 8
 
 
 def make_text_spec(task: str, *, texts: int = 1) -> DataSpec:
@@ -76,3 +77,11 @@ def make_batch(spec: DataSpec, *, rows: int = 64, seed: int = 0) -> dict[str, Te
             noise = torch.randn(rows, generator=generator)
             batch["target"] = spec.target_mean + spec.target_std * noise
     return batch
+
+
+def make_whole_rows(spec: DataSpec) -> dict[str, Tensor]:
+    """Two rows that lack no input, with few tokens: what a network computes of rows, cheaply."""
+    rows = make_batch(replace(spec, max_length=min(spec.max_length, FEW_TOKENS)), rows=2)
+    if "present" in rows:
+        rows["present"] = torch.ones_like(rows["present"])
+    return rows

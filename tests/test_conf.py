@@ -26,7 +26,7 @@ COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new optio
     "metric": 12,
     "callbacks": 4,
     "adversarial": 8,
-    "augmentation": 24,
+    "augmentation": 25,
     "model": 37,
     "optimizer": 9,
     "scheduler": 10,
@@ -53,7 +53,9 @@ PICTURES_CHANGED = (
     *("affine", "color_jitter", "crop", "cutmix", "random_erasing", "trivial_augment"),
     "randaugment",
 )
-TEXTS_CHANGED = ("token_dropout", "token_mask", "random_swap", "random_delete")
+TEXTS_CHANGED = (
+    *("token_dropout", "token_mask", "random_swap", "random_delete", "embedding_mixup"),
+)
 SOUNDS_CHANGED = ("time_shift", "gain", "noise", "speed", "spec_augment")
 FINISHED = Path(__file__).parent / "fixtures/runs_0_1/runs/table/csv-linear-s0-6dd4d6fd21"
 INSPECTED = ["dataset=digits", "task=anomaly", "task.normal=3"]

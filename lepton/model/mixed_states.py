@@ -83,7 +83,9 @@ class _BeginPass:
             for point in place.points:
                 change = _Blend(shares[:, number], partners)
                 self.handles.append(hooked(model, point, change))
-        return (mixing.as_long(batch), *given[1:])
+        inputs = mixing.as_long(batch)
+        said = (mixing.share_key, mixing.partner_key)  # not for a hook of another `attach` too
+        return ({key: value for key, value in inputs.items() if key not in said}, *given[1:])
 
 
 class _EndPass:

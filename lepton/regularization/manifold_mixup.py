@@ -1,14 +1,12 @@
 """ManifoldMixup: hidden states of rows, and their targets, mixed with those of other rows."""
 
-from dataclasses import replace
 from itertools import islice
 from typing import Literal
 
-import torch
 from torch import nn
 
 from lepton.errors import ConfigError
-from lepton.example import make_batch
+from lepton.example import make_whole_rows
 from lepton.method import Batch, Method
 from lepton.model.mixed_states import Place, StateMixing
 from lepton.model.mixing_places import place_of_features, places_between_layers
@@ -18,7 +16,6 @@ from lepton.task.mixed_rows import blend, mixed_target, require_mixable
 from lepton.values.bounds import Above0, AtLeast1
 
 OPTION = "regularization=manifold_mixup"
-MOST_TOKENS = 8  # of made-up texts, by which places are tried
 
 
 class ManifoldMixup(Method):
@@ -73,7 +70,4 @@ class ManifoldMixup(Method):
                 "regularization.manifold_mixup.at, model.gradient_checkpointing: layers that are "
                 "computed again would not be mixed again; regularization.manifold_mixup.at=features"
             )
-        rows = make_batch(replace(spec, max_length=min(spec.max_length, MOST_TOKENS)), rows=2)
-        if "present" in rows:  # no row lacks an input
-            rows["present"] = torch.ones_like(rows["present"])
-        return list(islice(places_between_layers(model, rows), self.lowest))
+        return list(islice(places_between_layers(model, make_whole_rows(spec)), self.lowest))

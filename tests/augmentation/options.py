@@ -11,6 +11,7 @@ from lepton.config.options import CONF_DIR
 from lepton.dataset.inputs.find import input_kind
 from lepton.example import make_batch, make_specs
 from lepton.model.spectra import ScaledSpectrum
+from lepton.model.text_cnn import TextCnn
 from lepton.randomness.draw import Draw
 from lepton.randomness.streams import DrawStreams
 
@@ -29,7 +30,10 @@ def made(name, spec=None, **values):
 
 
 def model_for(spec):
-    """A module to prepare: of sounds their spectrum, else one that no option looks at."""
+    """A module to prepare: of sounds their spectrum, of texts a network that embeds tokens, else
+    one that no option looks at."""
+    if spec.text_features:
+        return TextCnn(spec=spec, tokenizer=None, width=4, kernels=[2], filters=3, dropout=0.0)
     if "audio" not in spec.inputs:
         return torch.nn.Linear(1, 1)
     mel = LogMel(bands=20, window=25.0, hop=10.0, low=0.0, high=None, floor=1e-6, keep=False)

@@ -10,7 +10,12 @@ from lepton.errors import ConfigError
 from tests.augmentation.options import NAMES, batch_of, draw, kinds_of, made, ready, streams
 
 CASES = [(name, kind) for name in NAMES for kind in kinds_of(name)]
-OF_PARTNERS = ("mixup", "cutmix", "swap_noise")  # that other rows of the batch have a part in
+OF_PARTNERS = (
+    "mixup",
+    "cutmix",
+    "embedding_mixup",
+    "swap_noise",
+)  # that other rows of the batch have a part in
 HEAD = ("model=mlp_small", "finetune=head", "init_from=nowhere")
 
 
