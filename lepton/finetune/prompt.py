@@ -1,7 +1,8 @@
 """Prompt: learned tokens before the text."""
 
+import inspect
 import warnings
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from torch import nn
 
@@ -14,8 +15,10 @@ from lepton.spec import DataSpec
 from lepton.values.bounds import AtLeast1
 
 if TYPE_CHECKING:
-    from transformers import PretrainedConfig
+    from transformers import PretrainedConfig, PreTrainedModel
     from transformers.utils.generic import ModelOutput
+
+EMBEDDED = "inputs_embeds"  # the argument of an encoder that reads vectors in place of tokens
 
 
 class Prompt(Method):
@@ -52,9 +55,10 @@ class Prompt(Method):
 
 
 def _encoder_name(model: nn.Module) -> str | None:
-    """The name of Hugging Face's encoder inside a network; found without their package."""
+    """The name of Hugging Face's encoder of tokens in a network; found without their package."""
     for name, module in model.named_modules():
-        if any(kind.__name__ == "PreTrainedModel" for kind in type(module).__mro__):
+        is_theirs = any(kind.__name__ == "PreTrainedModel" for kind in type(module).__mro__)
+        if is_theirs and EMBEDDED in inspect.signature(module.forward).parameters:
             return name
     return None
 
@@ -66,8 +70,15 @@ class Prompted(nn.Module):
         super().__init__()
         self.tokens, self.is_off = tokens, False
         peft = import_peft()
+        table = cast("PreTrainedModel", encoder).get_input_embeddings().get_parameter("weight")
+        # peft asks for layers and heads, which learned tokens do not have
         config = peft.PromptTuningConfig(
-            task_type="FEATURE_EXTRACTION", num_virtual_tokens=tokens, inference_mode=False
+            task_type="FEATURE_EXTRACTION",
+            num_virtual_tokens=tokens,
+            token_dim=table.shape[1],
+            num_layers=1,
+            num_attention_heads=1,
+            inference_mode=False,
         )
         with warnings.catch_warnings():  # what peft asks of transformers has another name by now
             warnings.filterwarnings("ignore", message=".*gradient_checkpointing")

@@ -47,6 +47,7 @@ STRATEGIES = {
     "dora": lambda: DoRA(**ADAPTER),
     "ia3": lambda: IA3(targets=None, keep=None),
 }
+TEXTS = [name for name, architecture in ARCHITECTURES.items() if architecture.kind == "text"]
 WITHOUT_BIASES = {"modernbert", "llama", "smollm3", "t5"}
 
 
