@@ -1,5 +1,6 @@
 """Encoders of the package transformers: loaded or built, held against the spec."""
 
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,16 +29,29 @@ def load_encoder(
     """The encoder of texts without its own head, and whether it is a causal decoder.
 
     Of an architecture with both, the decoder is left out.
+    Raises: ConfigError for one that reads no tokens, or whose decoder cannot be left out.
     """
     from lepton.compat.transformers import is_causal_only, without_decoder
 
     sizes = {"vocab_size": spec.vocabulary, "pad_token_id": spec.pad}
     encoder = load_any(path, pretrained, architecture, sizes)
     alone = without_decoder(encoder)
+    _require_tokens(alone, path)
     is_causal = alone is encoder and is_causal_only(encoder.config)
     if getattr(alone, "pooler", None) is not None:
         alone.add_module("pooler", None)  # of another task, no part of what is learned here
     return alone.float().train(), is_causal
+
+
+def _require_tokens(encoder: "PreTrainedModel", path: str | None) -> None:
+    """Raises: ConfigError for a model that gives nothing for tokens alone."""
+    arguments = inspect.signature(encoder.forward).parameters
+    problem = "" if "input_ids" in arguments else "reads no tokens"
+    if "decoder_input_ids" in arguments:
+        problem = "has no encoder that transformers gives by itself"
+    if problem:
+        option = f"model.path: {path!r}" if path else "model.architecture"
+        raise ConfigError(f"{option}: a {encoder.config.model_type} {problem}; take another")
 
 
 def load_any(

@@ -22,7 +22,9 @@ if TYPE_CHECKING:  # all of which load torch
     from lepton.training.learner import Learner
 
 log = logging.getLogger("lepton")
-MAX_SECONDS = 10.0  # that a look at the jobs of a sweep may take; those left are met by their runs
+# that a look at the jobs of a sweep may take; of those left, the first of each strategy of
+# fine-tuning in a model is looked at, and the others are met by their runs
+MAX_SECONDS = 10.0
 MOST_OF_FAULT = 200  # characters of an error that is told
 MAX_DATA_BYTES = 1e9  # of files that are read to look; larger ones take long
 NOT_LOOKED_AT = (  # keys that no mistake can lie in that this finds
@@ -45,6 +47,7 @@ class FirstLook:
     faults: list[tuple[Job, str]] = field(default_factory=list)
     opening: list[str] = field(default_factory=list)
     jobs: int = 0  # that were looked at
+    strategies: set[str] = field(default_factory=lambda: {""})  # whose networks were looked at
 
     def add(self, jobs: Iterable[Job], error: Exception) -> None:
         """Notes an error that the jobs have."""
@@ -165,9 +168,17 @@ def _look(jobs: Sequence[Job]) -> FirstLook:
     with _silence(), isolate_rng():
         for alike in by_data.values():
             if time.monotonic() > deadline:
-                break
-            _look_at_data(alike, look, deadline)
+                alike = [job for job in alike if _strategy_key(job.config) not in look.strategies]
+            if alike:
+                _look_at_data(alike, look, deadline)
     return look
+
+
+def _strategy_key(config: dict[str, Any]) -> str:
+    """A strategy of fine-tuning in a model, which may have nothing for it; empty for none."""
+    if not config["finetune"]:
+        return ""
+    return json.dumps([config["finetune"], config["model"]], default=repr)
 
 
 def _data_key(config: dict[str, Any]) -> str:
@@ -207,8 +218,10 @@ def _look_at_data(jobs: Sequence[Job], look: FirstLook, deadline: float) -> None
     look.opening = look.opening or [*opening_lines(data)]
     learners: dict[str, Learner | None] = {}
     for job in jobs:
-        if time.monotonic() > deadline:
-            break
+        strategy = _strategy_key(job.config)
+        if time.monotonic() > deadline and strategy in look.strategies:
+            continue
+        look.strategies.add(strategy)
         key = _key(job.config, without=OF_TRAINING)
         try:
             if key not in learners:

@@ -88,6 +88,29 @@ def test_layers_go_from_the_embeddings_over_each_block_to_the_head(kind, tmp_pat
     assert model(batch).isfinite().all()
 
 
+@pytest.mark.parametrize(
+    ("kind", "sizes", "message"),
+    [
+        (
+            "fsmt",
+            {
+                **{"d_model": 8, "encoder_layers": 1, "decoder_layers": 1, "langs": ["en", "de"]},
+                **{"encoder_attention_heads": 2, "decoder_attention_heads": 2},
+            },
+            "a fsmt has no encoder that transformers gives by itself",
+        ),
+        (
+            "vit",
+            {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2},
+            "a vit reads no tokens",
+        ),
+    ],
+)
+def test_a_model_that_gives_nothing_for_tokens_alone_is_refused_in_a_line(kind, sizes, message):
+    with pytest.raises(ConfigError, match=f"model.architecture: {message}; take another"):
+        loaded(None, architecture={"model_type": kind, **sizes}, pretrained=False)
+
+
 def test_the_mean_is_taken_over_a_texts_own_tokens(tmp_path):
     reference = build_encoder("bert")
     model, batch = loaded(saved(reference, tmp_path))

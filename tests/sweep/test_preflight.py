@@ -8,9 +8,10 @@ import pytest
 from lepton import allow, build
 from lepton.commands import check
 from lepton.errors import ConfigError, FailedRuns
+from lepton.sweep import preflight
 from lepton.sweep.multirun import multirun, plan_runs
 from lepton.sweep.preflight import look_at_jobs
-from tests.quick import quick_at
+from tests.quick import quick, quick_at
 
 TABLE = ("dataset=csv", "dataset.path=t.csv", "dataset.target=y", "trainer.max_epochs=1")
 
@@ -160,3 +161,19 @@ def test_a_run_whose_result_is_unreadable_is_no_finished_one(table, capsys):
     with pytest.raises(FailedRuns, match=r"1 of 2 runs cannot be read\n.*seed=0.*result.json"):
         multirun(words)
     multirun([*words, "rerun=true"])
+
+
+@pytest.mark.parametrize("seconds", quick([60.0, -1.0], -1.0))
+def test_a_strategy_that_finds_nothing_in_a_network_is_told_however_long_the_look_takes(
+    table, seconds, monkeypatch
+):
+    words = [*TABLE, "model=mlp_small", "logger=none"]
+    multirun([*words, "study=source"])
+    monkeypatch.setattr(preflight, "MAX_SECONDS", seconds)
+    tuning = ["init_from=source", "finetune=head,norm,prompt", "dataset.shots=4,8", "seed=0,1"]
+    with pytest.raises(ConfigError) as error:
+        multirun([*words, *tuning, "study=tuned"])
+    norm, prompt = error.value.problems
+    assert "finetune=norm: MLP has no normalization layer with parameters below its head" in norm
+    assert "finetune=prompt: MLP reads no tokens of a transformer" in prompt
+    assert not Path("runs", "tuned").exists()
