@@ -189,6 +189,7 @@ YOUNGER_KEYS: dict[str, dict[str, Any]] = {
     },
     "lepton.finetune.head.Head": {"start": None},
     "lepton.finetune.lp_ft.ProbeThenFull": {"start": None},
+    "lepton.finetune.lora.LoRA": {"start": None, "rank_stabilized": False, "rate_ratio": 1.0},
 }
 REVISIONS: dict[str, tuple[str, ...]] = {
     # What changed in the results of an option whose config is as it was, oldest change first: by

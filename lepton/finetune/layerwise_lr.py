@@ -6,6 +6,7 @@ from torch import nn
 
 from lepton.errors import ConfigError
 from lepton.finetune.machinery.layers import named_layers, parameters_under, require_layers
+from lepton.finetune.machinery.parameter_rates import select_parameters
 from lepton.method import Method
 from lepton.spec import DataSpec
 from lepton.values.bounds import Above0To1
@@ -37,13 +38,7 @@ class LayerwiseLR(Method):
             depths = [depth_by_name[name] for name in group["names"]]
             for depth in sorted(set(depths)):
                 names = {n for n, d in zip(group["names"], depths, strict=True) if d == depth}
-                split_groups.append(_select(group, names) | {"lr_scale": self.decay**depth})
+                split_groups.append(
+                    select_parameters(group, names) | {"lr_scale": self.decay**depth}
+                )
         return split_groups
-
-
-def _select(group: dict[str, Any], names: set[str]) -> dict[str, Any]:
-    """A parameter group with these of its parameters alone."""
-    pairs = zip(group["names"], group["params"], strict=True)
-    selected = {name: parameter for name, parameter in pairs if name in names}
-    hidden = [name for name in group["hidden"] if name in names]
-    return group | {"names": [*selected], "params": [*selected.values()], "hidden": hidden}

@@ -92,7 +92,10 @@ class SavedModelContract(ModelTrials):
     def _adapted(self, trial: ModelTrial, base: dict[str, Tensor]) -> nn.Module:
         model = self._another(trial)
         model.load_state_dict(base)
-        lora = LoRA(rank=2, alpha=4.0, dropout=0.0, targets=None, keep="adapter")
+        lora = LoRA(
+            **{"rank": 2, "alpha": 4.0, "dropout": 0.0, "targets": None, "keep": "adapter"},
+            **{"start": None, "rank_stabilized": False, "rate_ratio": 1.0},
+        )
         return lora.prepare(model, trial.spec)
 
     def _another(self, trial: ModelTrial) -> nn.Module:

@@ -117,13 +117,24 @@ def adapters_switched_off(model: nn.Module) -> Iterator[None]:
     requires_grad = [(p, p.requires_grad) for p in model.parameters()]
     for module in switches:
         module.enable_adapters(False)
+    exchanged = [module for module in switches if hasattr(module, "untuned_weight")]
     try:
+        _exchange_weights(exchanged)
         yield
     finally:
+        _exchange_weights(exchanged)
         for module in switches:
             module.enable_adapters(True)
         for parameter, required in requires_grad:
             parameter.requires_grad_(required)
+
+
+def _exchange_weights(modules: list[Any]) -> None:
+    """Lets layers whose adapters took a part of the weight away compute with all of it, or back."""
+    for module in modules:
+        weight, [other] = module.get_base_layer().weight, module.untuned_weight
+        module.untuned_weight = [weight.data]
+        weight.data = other.to(weight)
 
 
 def merge_adapters(model: nn.Module) -> nn.Module:

@@ -1,5 +1,8 @@
 """Low-rank updates of linear layers and convolutions, for LoRA and DoRA."""
 
+import re
+from typing import Any
+
 from torch import nn
 
 from lepton.errors import ConfigError
@@ -8,6 +11,7 @@ from lepton.finetune.machinery.adapters import (
     exact_pattern,
     import_peft,
     inject_adapters,
+    is_linear,
 )
 
 
@@ -19,9 +23,9 @@ def inject_low_rank(
     dropout: float,
     targets: list[str] | None,
     option: str,
-    use_dora: bool = False,
+    **variant: Any,
 ) -> nn.Module:
-    """The network with updates of a rank, which are trained.
+    """The network with updates of a rank, which are trained; `variant` is for peft's LoraConfig.
 
     Raises: ConfigError for sizes with which nothing would be learned.
     """
@@ -41,6 +45,44 @@ def inject_low_rank(
         lora_alpha=alpha,
         lora_dropout=dropout,
         target_modules=exact_pattern(names),
-        use_dora=use_dora,
+        **variant,
     )
     return inject_adapters(model, peft_config)
+
+
+def inject_principal(
+    model: nn.Module, *, rank: int, targets: list[str] | None, option: str, **settings: Any
+) -> nn.Module:
+    """The network with updates that begin as the largest part of each linear layer's weight.
+
+    The rest of the weight is frozen; what it was is remembered for `adapters_switched_off`.
+    Source: Meng et al. 2024, https://arxiv.org/abs/2404.02948
+    Raises: ConfigError for a rank that a layer does not have, and where no layer is linear.
+    """
+    names = [name for name in adaptable_layers(model, targets, option) if _is_linear(model, name)]
+    if not names:
+        raise ConfigError("finetune.start=pissa: there is no linear layer among the targets")
+    weights = {name: model.get_submodule(name).get_parameter("weight") for name in names}
+    narrowest = min(names, key=lambda name: min(weights[name].shape))
+    if rank > (width := min(weights[narrowest].shape)):
+        raise ConfigError(
+            f"finetune.rank: {rank} is above {width}, the rank of {narrowest}, which "
+            "finetune.start=pissa divides"
+        )
+    before = {name: weight.detach().clone() for name, weight in weights.items()}
+    model = inject_low_rank(
+        model,
+        rank=rank,
+        targets=[re.escape(name) for name in names],
+        option=option,
+        init_lora_weights="pissa",
+        **settings,
+    )
+    for name, weight in before.items():
+        # torch annotates what a module is given for tensors and modules alone
+        model.get_submodule(name).untuned_weight = [weight]  # pyright: ignore[reportArgumentType]
+    return model
+
+
+def _is_linear(model: nn.Module, name: str) -> bool:
+    return is_linear(model.get_submodule(name))

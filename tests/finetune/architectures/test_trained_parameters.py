@@ -32,6 +32,7 @@ from tests.quick import quick_rows
 RANK = 2
 HEAD = {"head.1.weight": 3 * 8, "head.1.bias": 3}
 ADAPTER = {"rank": RANK, "alpha": 4.0, "dropout": 0.0, "targets": None, "keep": None}
+LORA = {**ADAPTER, "start": None, "rank_stabilized": False, "rate_ratio": 1.0}
 PROBE = {"start": None, "standardize": False}
 STRATEGIES = {
     "full": Full,
@@ -43,7 +44,7 @@ STRATEGIES = {
     "last_k": lambda: LastBlocks(k=1, keep=None),
     "bitfit": lambda: BitFit(keep=None),
     "norm": lambda: Norm(keep=None),
-    "lora": lambda: LoRA(**ADAPTER),
+    "lora": lambda: LoRA(**LORA),
     "dora": lambda: DoRA(**ADAPTER),
     "ia3": lambda: IA3(targets=None, keep=None),
 }

@@ -137,6 +137,26 @@ def test_a_run_may_start_from_an_adapted_run(tune, build_network):
         assert torch.equal(tensor, merged_state[name]), name
 
 
+LORA_VARIANTS = {
+    "pissa": ("finetune.start=pissa", "finetune.rank=2"),
+    "root": ("finetune.rank_stabilized=true", "finetune.rate_ratio=16"),
+}
+
+
+@pytest.mark.parametrize("variant", quick([*LORA_VARIANTS], "pissa"))
+def test_a_variant_of_lora_is_read_back_and_may_be_started_from(variant, tune, build_network):
+    words = ("optimizer.lr=0.05", *LORA_VARIANTS[variant])
+    folder = tune("lora", "mlp", *words)
+    predictions, written = predictions_and_written(folder)
+    assert np.array_equal(predictions, written)
+    assert (folder / "model.safetensors").is_file() == (variant == "pissa")
+    tuning = (f"init_from={folder}", "finetune=full")
+    tuned, _ = build_network(*TABLE, *MODELS["mlp"], *OTHER_DATA, *tuning)
+    merged_state = load_network(folder).merged().state_dict()
+    for name, tensor in tuned.model.state_dict().items():
+        assert torch.equal(tensor, merged_state[name]), name
+
+
 @pytest.mark.parametrize("model", quick(["mlp", "resnet", "tabm"], "resnet"))
 def test_a_head_on_cached_features_is_the_head_trained_without_them(
     model, tune, pretrained, monkeypatch
