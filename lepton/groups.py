@@ -204,6 +204,7 @@ REVISIONS: dict[str, tuple[str, ...]] = {
         "the linear head before tuning may take features as they are",
         "a start that has learned may stay the best",
     ),
+    "preprocessing": ("columns of the run that training starts from keep its preprocessing",),
 }
 HEEDED_WITH = {"linear_probe": "finetune"}  # keys of the root that only runs with the group heed
 METHOD_CLASS = "lepton.method.Method"  # that every method derives from

@@ -88,9 +88,23 @@ def is_trained(folder):
     return "ensemble" not in read_config(folder / "config.yaml")
 
 
-@pytest.mark.parametrize(
-    "folder", [f for f in FINISHED if is_trained(EARLIER / f)], ids=study_and_run
-)
+def starts_from_run(folder):
+    """True for a run that started from another: later versions make more of that, and say so."""
+    return read_config(folder / "config.yaml").get("init_from") is not None
+
+
+TRAINED = [f for f in FINISHED if is_trained(EARLIER / f)]
+STARTED = [f for f in TRAINED if starts_from_run(EARLIER / f)]
+
+
+@pytest.mark.parametrize("folder", STARTED, ids=study_and_run)
+def test_a_run_that_started_from_another_has_another_id_by_now(folder, earlier):
+    assert run_folder(check(compose(*overrides_of(folder)))) != folder
+    stored = check(OmegaConf.create(read_config(folder / "config.yaml")))
+    assert run_folder(stored).name[-10:] == folder.name[-10:]
+
+
+@pytest.mark.parametrize("folder", [f for f in TRAINED if f not in STARTED], ids=study_and_run)
 def test_it_counts_as_finished(folder, earlier):
     before = (folder / "result.json").read_bytes()
     overrides = overrides_of(folder)
@@ -150,7 +164,10 @@ def on_cpu():
 
 
 @pytest.mark.parametrize("folder", STOPPED, ids=study_and_run)
-def test_it_goes_on_where_it_was_stopped(folder, earlier, on_cpu, fingerprint):
+def test_it_goes_on_where_it_was_stopped(folder, earlier, on_cpu, fingerprint, monkeypatch):
+    if starts_from_run(folder):  # as if nothing had changed in it since
+        for name in ("finetune", "preprocessing"):
+            monkeypatch.delitem(REVISIONS, name)
     epochs, overrides, finished = (
         epochs_before_resume(folder),
         overrides_of(folder),
@@ -336,8 +353,8 @@ def revised(monkeypatch):
 
 
 def test_a_revision_changes_the_ids_of_the_runs_that_use_it_alone(revised, earlier):
-    trained = [f for f in FINISHED if is_trained(EARLIER / f)]
-    moved = [f for f in trained if run_folder(check(compose(*overrides_of(f)))) != f]
+    same = [f for f in TRAINED if f not in STARTED]
+    moved = [f for f in same if run_folder(check(compose(*overrides_of(f)))) != f]
     assert moved == [path_of("table", "csv-mlp")]
 
 

@@ -1,9 +1,11 @@
 """Revisions of an option that touch some of its runs alone, by what their config says."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from lepton.config.renamed_layers import had_other_layers
+from lepton.pretrained.weight_files import is_network_run, weight_files
 
 Config = Mapping[str, Any]
 
@@ -35,12 +37,21 @@ def _starts_learned(config: Config) -> bool:
     return is_probed or config.get("init_from") is not None
 
 
+def _starts_from_run(config: Config) -> bool:
+    """True where training starts from a run, or the run of a study, and not from plain weights."""
+    if not isinstance(init_from := config.get("init_from"), str):
+        return False
+    path = Path(init_from)
+    return is_network_run(path) or not weight_files(path)
+
+
 TOUCHES: dict[str, Callable[[Config], bool]] = {  # by the sentence in REVISIONS of lepton.groups
     "1 counts in the last bin of ece": _monitors_ece,
     "batches of a step count by their class weights": _weighs_several_batches,
     "metrics count rows by dataset.weight": _weighs_rows,
     "a block is a layer, with what follows it; all before the blocks is one": had_other_layers,
     "a start that has learned may stay the best": _starts_learned,
+    "columns of the run that training starts from keep its preprocessing": _starts_from_run,
 }
 
 

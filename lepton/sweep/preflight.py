@@ -185,7 +185,7 @@ def _data_key(config: dict[str, Any]) -> str:
     """What the reading of a job's data depends on."""
     model = config["model"] or {}
     task = config["task"] if "_target_" in config["task"] else None
-    parts = [config["dataset"], config["preprocessing"], task]
+    parts = [config["dataset"], config["preprocessing"], task, config["init_from"]]
     nodes = [model, *(encoder for _, _, encoder in inner_nodes(model))]
     names = ("_target_", *GROUPS["model"].parts)
     parts += [node.get(name) for node in nodes for name in names]

@@ -25,6 +25,7 @@ from lepton.dataset.split.split_rows import SplitRows
 from lepton.dataset.split.table_duplicates import table_leaks
 from lepton.errors import DataError
 from lepton.preprocessing.many_columns import column_blocks, columns_at_once
+from lepton.preprocessing.of_source import kept_preprocessing
 from lepton.preprocessing.split_inputs import BLOCK_ROWS, transform_blocks, transform_columns
 from lepton.preprocessing.table import TablePreprocessing
 from lepton.spec import QUANTILE_LEVELS, UNSEEN_CODE, DataSpec
@@ -68,8 +69,8 @@ class TableInputs(InputKind):
 
     @classmethod
     def parts(cls, config: dict[str, Any]) -> dict[str, dict[str, Any] | None]:
-        seed = config["dataset"]["split_seed"]
-        return {"preprocessing": {**config["preprocessing"], "seed": seed}}
+        node = {**config["preprocessing"], "seed": config["dataset"]["split_seed"]}
+        return {"preprocessing": kept_preprocessing(node, config, PREPROCESSING_FILE)}
 
     def holds_any(self, frame: pd.DataFrame, excluded: Collection[str]) -> bool:
         kinds, _ = infer_kinds(
@@ -125,8 +126,7 @@ class TableInputs(InputKind):
         return splits
 
     def _undeclared_numbers(self) -> Iterator[str]:
-        kinds = self.kinds.items()
-        return (name for name, kind in kinds if kind == "numeric" and name not in self.columns)
+        return (n for n, kind in self.kinds.items() if kind == "numeric" and n not in self.columns)
 
     def settings(self) -> dict[str, Any]:
         return {
