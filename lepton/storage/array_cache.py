@@ -105,12 +105,14 @@ def _put(part: Path, folder: Path) -> None:
             if e.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
         else:
-            let_go(part)
             hold(folder)
+            let_go(part)
             return
         try:
             hold(folder)
-        except OSError:  # removed at this moment
+        except FileNotFoundError:  # removed at this moment
+            if not (folder / LOCK_FILE).exists():
+                set_aside(folder)  # no entry, without its lock
             continue
         return
 

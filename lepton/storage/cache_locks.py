@@ -21,10 +21,12 @@ HELD: dict[Path, int] = {}  # folders that this process uses, with the descripto
 def make_held_folder(parent: Path) -> Path:
     """A new folder that this process holds, below one that is made where it is not there."""
     parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=parent))
-    (folder / LOCK_FILE).touch()
-    hold(folder)
-    return folder
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=parent))
+        (folder / LOCK_FILE).touch()
+        with suppress(FileNotFoundError):  # taken for what a killed process left, before the lock
+            hold(folder)
+            return folder
 
 
 def hold(folder: Path) -> None:

@@ -1,16 +1,20 @@
 """Entries of the cache are whole or not there, whoever writes, removes or dies meanwhile."""
 
+import errno
 import os
+import shutil
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from lepton.errors import LeptonError
 from lepton.storage.array_cache import ArrayCache
 from lepton.storage.cache import cache_key, without_cache
 from lepton.storage.cache_entries import cache_entries, cache_folder, read_entry, write_entry
 from lepton.storage.cache_limit import make_room
-from lepton.storage.cache_locks import HELD, let_go
+from lepton.storage.cache_locks import HELD, let_go, make_held_folder
 from tests.flipped_bytes import flip
 
 NAME, KEY = cache_key("x")[:16], cache_key("x")[16:]
@@ -146,6 +150,42 @@ def test_arrays_that_are_gone_are_made_anew(cache):
     assert ArrayCache("streamed").open(NAME, KEY) is None
     write_arrays(3)
     assert ArrayCache("streamed").open(NAME, KEY).read("numbers")[0] == 3
+
+
+def test_arrays_whose_lock_is_gone_are_made_anew(cache):
+    (held_by_nobody(write_arrays()) / "lock").unlink()
+    assert ArrayCache("streamed").open(NAME, KEY) is None
+    write_arrays(4)
+    assert ArrayCache("streamed").open(NAME, KEY).read("numbers")[0] == 4
+
+
+def test_arrays_of_a_user_who_lets_no_other_lock_them_end_in_a_line(cache, monkeypatch):
+    folder = held_by_nobody(write_arrays())
+
+    def refuse(path, *arguments, opened=os.open):
+        if path == folder / "lock":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opened(path, *arguments)
+
+    monkeypatch.setattr(os, "open", refuse)
+    assert ArrayCache("streamed").open(NAME, KEY) is None
+    with pytest.raises(LeptonError, match="Permission denied"):
+        write_arrays()
+
+
+def test_a_new_folder_that_is_removed_before_it_is_locked_is_made_again(cache, monkeypatch):
+    touched = []
+
+    def touch_and_lose(path, touch=Path.touch):
+        touch(path)
+        touched.append(path)
+        if len(touched) == 1:
+            shutil.rmtree(path.parent)  # as another process does that clears what was left
+
+    monkeypatch.setattr(Path, "touch", touch_and_lose)
+    folder = make_held_folder(cache)
+    assert folder in HELD
+    assert [path.parent for path in touched][1:] == [folder]
 
 
 def test_apart_from_the_cache_nothing_of_it_is_read_and_nothing_stays(cache):
