@@ -26,7 +26,7 @@ COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new optio
     "metric": 12,
     "callbacks": 4,
     "adversarial": 8,
-    "augmentation": 25,
+    "augmentation": 26,
     "model": 37,
     "optimizer": 9,
     "scheduler": 10,
@@ -102,6 +102,9 @@ NEEDED = {  # overrides that an option cannot do without
         for name in SOUNDS_CHANGED
     },
     **{f"augmentation={name}": [VADER, CNN] for name in TEXTS_CHANGED},
+    "augmentation=kornia": [
+        *("dataset=digits", SMALL_CNN, "augmentation.kornia.operations={{RandomInvert:{{}}}}"),
+    ],
     "experiment=ablate_audio": ["dataset.path={folder}"],
     "model=minilm": [VADER],
     "model=transformer_tiny": [VADER],

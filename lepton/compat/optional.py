@@ -17,6 +17,7 @@ EXTRAS = {  # package: the extra of lepton's that installs it
     "captum": "explain",
     "av": "video",
     "imblearn": "generator",
+    "kornia": "kornia",
     **dict.fromkeys(("catboost", "lightgbm", "xgboost"), "boosting"),
     **dict.fromkeys(("mlflow", "wandb", "tensorboard"), "track"),
 }

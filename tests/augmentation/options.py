@@ -17,7 +17,9 @@ from lepton.randomness.streams import DrawStreams
 
 ASKED = {"mixup": {"categories": "pick"}}  # of options that refuse some inputs by default
 NO_CHANGE = ("generated", "smote", "class_balanced_sampling")  # of a batch, but of which rows come
-NAMES = sorted({p.stem for p in (CONF_DIR / "augmentation").glob("*.yaml")} - {"none", *NO_CHANGE})
+OF_OTHERS = ("kornia",)  # which does what a package does, and is held to that elsewhere
+NAMES = {p.stem for p in (CONF_DIR / "augmentation").glob("*.yaml")}
+NAMES = sorted(NAMES - {"none", *NO_CHANGE, *OF_OTHERS})
 
 
 def made(name, spec=None, **values):
