@@ -61,16 +61,19 @@ def run_blocks(result: Result) -> list[Table | str]:
 def _best_epoch_text(result: Result) -> str:
     """Which epoch the weights are of, and of how many."""
     if result.best_epoch < 0:
-        return f"no better than its start in {_epochs_text(result)} epochs"
+        return f"no better than its start in epochs 1 to {_epochs_text(result)}"
     return f"best epoch {result.best_epoch + 1} of {_epochs_text(result)}"
 
 
 def _epochs_text(result: Result) -> str:
-    """How many epochs were trained, and what ended them early where that was trainer.patience."""
+    """How many epochs were trained, and what ended them early where that was trainer.patience.
+
+    Patience waits for a better epoch, whatever the start scores.
+    """
     trainer = result.config.get("trainer") or {}
     patience, most = trainer.get("patience"), trainer.get("max_epochs")
-    waited = result.epochs - (result.best_epoch + 1)
-    if patience is None or most is None or waited != patience or result.epochs >= most:
+    has_waited = result.best_epoch < 0 or result.epochs - (result.best_epoch + 1) == patience
+    if patience is None or most is None or not has_waited or result.epochs >= most:
         return f"{result.epochs}"
     return f"{result.epochs} (not {most}: trainer.patience={patience} ended it)"
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -279,6 +280,9 @@ def test_a_run_that_patience_ended_says_so_and_one_of_all_its_epochs_does_not(ru
     best, epochs = stored["best_epoch"] + 1, stored["epochs"]
     assert epochs == best + 2 < 90
     assert f"best epoch {best} of {epochs} (not 90: trainer.patience=2 ended it);" in line
+    show_run(replace(read_result(early), best_epoch=-1))  # which no epoch beat
+    ended = f"no better than its start in epochs 1 to {epochs} (not 90: trainer.patience=2 ended"
+    assert ended in capsys.readouterr().out
     show_run(read_result(run_once(*words, f"trainer.max_epochs={epochs}")))
     assert f"best epoch {best} of {epochs};" in capsys.readouterr().out
 
