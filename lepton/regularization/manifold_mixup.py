@@ -59,12 +59,8 @@ class ManifoldMixup(Method):
 
     def _places(self, model: nn.Module, spec: DataSpec) -> list[Place]:
         """The places of which one is drawn for each batch."""
-        features = place_of_features(model)
-        head = {*model.get_submodule(features.points[0].module).parameters()}
-        if self.at == "features" or not any(
-            p.requires_grad for p in model.parameters() if p not in head
-        ):
-            return [features]
+        if self.at == "features":
+            return [place_of_features(model)]
         if any(getattr(module, "gradient_checkpointing", False) for module in model.modules()):
             raise ConfigError(
                 "regularization.manifold_mixup.at, model.gradient_checkpointing: layers that are "

@@ -143,6 +143,15 @@ def test_one_of_the_lowest_places_is_drawn_for_each_batch_and_the_last_where_it_
     assert method.mixing.places[0].points[0].module == "head"
 
 
+def test_layers_that_are_trained_in_a_later_phase_alone_are_mixed_between():
+    spec, _, _, _ = small("multiclass")
+    model = Small(3)
+    model.requires_grad_(False).head.requires_grad_(True)  # as for a probe before the rest
+    method = made(lowest=None)
+    method.prepare(model, spec)
+    assert len(method.mixing.places) == 3
+
+
 def test_texts_are_mixed_to_the_end_of_the_longer_where_states_are_of_tokens():
     case = Case(*TEXTS, "model=text_cnn", "model.filters=4", "model.dropout=0")
     batch, model = case.encoded, case.model
