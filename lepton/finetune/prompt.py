@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from torch import nn
 
 from lepton.errors import ConfigError
-from lepton.finetune.machinery.adapters import import_peft, train_adapters_and
-from lepton.finetune.machinery.layers import always_trained
+from lepton.finetune.machinery.adapters import import_peft, is_adapter, train_adapters_and
+from lepton.finetune.machinery.layers import always_trained, new_parameters
 from lepton.method import Method
 from lepton.model.encoder import max_positions
 from lepton.spec import DataSpec
@@ -51,6 +51,9 @@ class Prompt(Method):
                 f"and the encoder has {places} positions; take a smaller model.tokenizer.max_length"
             )
         model.set_submodule(encoder_name, Prompted(encoder, self.tokens))
+        tokens = {name for name, _ in model.named_parameters() if is_adapter(name)}
+        # torch annotates what a module is given for tensors and modules alone
+        model.made_new = new_parameters(model) | tokens  # pyright: ignore[reportArgumentType]
         return train_adapters_and(model, trained)
 
 

@@ -19,6 +19,7 @@ from lepton.finetune.machinery.head_probe import HeadProbe
 from lepton.finetune.machinery.layers import (
     always_trained,
     named_layers,
+    new_parameters,
     parameters_under,
     require_layers,
 )
@@ -77,7 +78,6 @@ class FineTuning:
         made_new = frozenset(_load_start(model, spec, config, init_from, load_network))
         # torch annotates what a module is given for tensors and modules alone
         model.made_new = made_new  # pyright: ignore[reportArgumentType]
-        self.starts_learned = not made_new
         if run_folder is None:
             if not made_new:
                 self.start = StartedHead(model)
@@ -94,7 +94,7 @@ class FineTuning:
         self.linear_probe_metrics = linear_probe_metrics(splits, network.task, key, settings)
         if self.start:
             self.start.score(network, splits)
-        learned = self.starts_learned
+        learned = not new_parameters(model)
         whole = Phase(model, data, config, starts_learned=learned)
         first_strategy = strategy if isinstance(strategy, ProbesFirst) else None
         probing = head_alone(strategy) or first_strategy

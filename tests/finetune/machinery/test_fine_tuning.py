@@ -458,6 +458,16 @@ def test_a_start_of_other_classes_is_not_shown_and_no_random_head_is_kept(tune):
     assert result.best_epoch >= 0
 
 
+@pytest.mark.parametrize(("strategy", "is_kept"), [("prompt", False), ("full", True)])
+def test_random_tokens_before_the_text_are_no_start_that_may_be_kept(
+    strategy, is_kept, build_network, pretrained
+):
+    start = (f"init_from={pretrained('reader')}", f"finetune={strategy}")
+    network, data = build_network(*training_overrides("reader"), *start)
+    [phase] = network.prepare_phases(data)
+    assert phase.starts_learned == is_kept
+
+
 def test_a_head_that_begins_at_zero_is_not_the_start(run, pretrained):
     start = (f"init_from={pretrained()}", "finetune=head", "finetune.start=zeros")
     assert "start" not in read_result(run(*training_overrides("mlp"), *start)).added
