@@ -66,7 +66,7 @@ PRESETS = {  # beside the preset, what makes it short
     "profile": [],
     "smoke": [],
 }
-LORA = dict.fromkeys(("lora", "dora", "ia3"), "finetune.keep=whole")  # the file looked for
+LORA = dict.fromkeys(("lora", "dora", "ia3", "vera"), "finetune.keep=whole")  # the file looked for
 FILES = {
     "config.yaml",
     "overrides.yaml",

@@ -30,4 +30,6 @@ class IA3(Method):
         peft_config = import_peft().IA3Config(
             target_modules=exact_pattern(names), feedforward_modules=[]
         )
-        return inject_adapters(model, peft_config)
+        return inject_adapters(
+            model, lambda: import_peft().inject_adapter_in_model(peft_config, model)
+        )

@@ -19,6 +19,7 @@ REFUSED = {  # and what is said; tabm holds neither nn.Linear nor normalization
     ("lora", "tabm"): "TabM has no linear layer or convolution below its head",
     ("dora", "tabm"): "TabM has no linear layer or convolution below its head",
     ("ia3", "tabm"): "TabM has no linear layer or convolution below its head",
+    ("vera", "tabm"): "TabM has no linear layer or convolution below its head",
     ("norm", "tabm"): "TabM has no normalization layer with parameters below its head; its layers:",
 }
 

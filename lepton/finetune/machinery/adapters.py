@@ -3,10 +3,10 @@
 import copy
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import nn
 
@@ -20,11 +20,8 @@ from lepton.finetune.machinery.layers import (
     new_parameters,
 )
 
-if TYPE_CHECKING:
-    from peft import PeftConfig
-
 TURNED_LINEAR = "Conv1D"  # of transformers, which is not imported for it
-ADAPTER_MARKS = (".lora_", ".ia3_", "prompt_encoder.")  # in names of parameters
+ADAPTER_MARKS = (".lora_", ".ia3_", ".vera_lambda_", "prompt_encoder.")  # in names of parameters
 
 
 def import_peft() -> ModuleType:
@@ -62,6 +59,21 @@ def adaptable_layers(model: nn.Module, targets: list[str] | None, option: str) -
     return chosen
 
 
+def adaptable_linear_layers(model: nn.Module, targets: list[str] | None, option: str) -> list[str]:
+    """Those of `adaptable_layers` that are no convolutions.
+
+    Raises: ConfigError, as it, and when there are only convolutions.
+    """
+    names = adaptable_layers(model, targets, option)
+    linear = [name for name in names if is_linear(model.get_submodule(name))]
+    if not linear:
+        raise ConfigError(
+            f"finetune={option}: takes linear layers alone, and here are convolutions: "
+            f"{', '.join(names)}"
+        )
+    return linear
+
+
 def is_linear(module: nn.Module) -> bool:
     """True for a linear layer, also for GPT-2's, whose weight lies the other way round."""
     return isinstance(module, nn.Linear) or type(module).__qualname__ == TURNED_LINEAR
@@ -82,12 +94,13 @@ def _pattern(text: str) -> re.Pattern[str]:
         raise ConfigError(f"finetune.targets: {text!r} is no regular expression ({e})") from None
 
 
-def inject_adapters(model: nn.Module, peft_config: "PeftConfig") -> nn.Module:
-    """Puts adapters into the layers that peft's config names, and trains them."""
+def inject_adapters(model: nn.Module, inject: Callable[[], object]) -> nn.Module:
+    """Lets peft put adapters into a model, and trains them."""
     trained = always_trained(model)  # before layers change their names
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "fan_in_fan_out")  # which peft then sets by itself
-        import_peft().inject_adapter_in_model(peft_config, model)
+        warnings.filterwarnings("ignore", "Specified to not save vera_A")  # drawn again by its seed
+        inject()
     return train_adapters_and(model, trained)
 
 

@@ -8,10 +8,10 @@ from torch import nn
 from lepton.errors import ConfigError
 from lepton.finetune.machinery.adapters import (
     adaptable_layers,
+    adaptable_linear_layers,
     exact_pattern,
     import_peft,
     inject_adapters,
-    is_linear,
 )
 
 
@@ -47,7 +47,7 @@ def inject_low_rank(
         target_modules=exact_pattern(names),
         **variant,
     )
-    return inject_adapters(model, peft_config)
+    return inject_adapters(model, lambda: import_peft().inject_adapter_in_model(peft_config, model))
 
 
 def inject_principal(
@@ -59,9 +59,7 @@ def inject_principal(
     Source: Meng et al. 2024, https://arxiv.org/abs/2404.02948
     Raises: ConfigError for a rank that a layer does not have, and where no layer is linear.
     """
-    names = [name for name in adaptable_layers(model, targets, option) if _is_linear(model, name)]
-    if not names:
-        raise ConfigError("finetune.start=pissa: there is no linear layer among the targets")
+    names = adaptable_linear_layers(model, targets, f"{option} finetune.start=pissa")
     weights = {name: model.get_submodule(name).get_parameter("weight") for name in names}
     narrowest = min(names, key=lambda name: min(weights[name].shape))
     if rank > (width := min(weights[narrowest].shape)):
@@ -82,7 +80,3 @@ def inject_principal(
         # torch annotates what a module is given for tensors and modules alone
         model.get_submodule(name).untuned_weight = [weight]  # pyright: ignore[reportArgumentType]
     return model
-
-
-def _is_linear(model: nn.Module, name: str) -> bool:
-    return is_linear(model.get_submodule(name))

@@ -18,10 +18,12 @@ class Part:
     sizes: dict[str, int]
     is_norm: bool = False
     fan: tuple[int, int] | None = None
+    is_linear: bool = False
 
 
 def linear(inputs, outputs, bias=True):
-    return Part(_weights(inputs * outputs, outputs if bias else 0), fan=(inputs, outputs))
+    sizes = _weights(inputs * outputs, outputs if bias else 0)
+    return Part(sizes, fan=(inputs, outputs), is_linear=True)
 
 
 def conv(channels, outputs, side):
@@ -279,7 +281,7 @@ ARCHITECTURES = {
         kind="image",
         sizes={
             **{"model_type": "convnext", "num_stages": 2, "hidden_sizes": [4, WIDTH]},
-            **{"depths": [1, 2], "patch_size": PATCH},
+            **{"depths": [1, 2], "patch_size": PATCH, "layer_scale_init_value": 1.0},
         },
         before={
             "embeddings.patch_embeddings": conv(COLOURS, 4, PATCH),

@@ -22,6 +22,7 @@ from lepton.finetune.layerwise_lr import LayerwiseLR
 from lepton.finetune.lora import LoRA
 from lepton.finetune.lp_ft import ProbeThenFull
 from lepton.finetune.norm import Norm
+from lepton.finetune.vera import VeRA
 from lepton.model.audio_encoder import AudioEncoder
 from lepton.model.image_encoder import ImageEncoder
 from lepton.model.transformer import Transformer
@@ -47,6 +48,7 @@ STRATEGIES = {
     "lora": lambda: LoRA(**LORA),
     "dora": lambda: DoRA(**ADAPTER),
     "ia3": lambda: IA3(targets=None, keep=None),
+    "vera": lambda: VeRA(rank=RANK, initial=0.1, dropout=0.0, targets=None, keep=None),
 }
 TEXTS = [name for name, architecture in ARCHITECTURES.items() if architecture.kind == "text"]
 WITHOUT_BIASES = {"modernbert", "llama", "smollm3", "t5"}
@@ -99,7 +101,7 @@ def chosen_sizes(architecture, strategy):
     return {
         f"encoder.{name}.{adapter}": size
         for name, part in parts.items()
-        if part.fan
+        if (part.is_linear if strategy == "vera" else part.fan)
         for adapter, size in adapter_sizes(strategy, *part.fan).items()
     }
 
@@ -107,6 +109,8 @@ def chosen_sizes(architecture, strategy):
 def adapter_sizes(strategy, inputs, outputs):
     if strategy == "ia3":
         return {"ia3_l.default": outputs}
+    if strategy == "vera":
+        return {"vera_lambda_b.default": outputs, "vera_lambda_d.default": RANK}
     low_rank = {"lora_A.default.weight": RANK * inputs, "lora_B.default.weight": RANK * outputs}
     size = {"lora_magnitude_vector.default.weight": outputs}
     return low_rank | (size if strategy == "dora" else {})
@@ -129,7 +133,7 @@ def moved_by_training(model, batch):
 
 PAIRS = [(name, strategy) for name in ARCHITECTURES for strategy in STRATEGIES]
 QUICK = [(name, "last_k") for name in ARCHITECTURES]
-QUICK += [("gpt2", strategy) for strategy in ("norm", "lora", "dora", "ia3")]
+QUICK += [("gpt2", strategy) for strategy in ("norm", "lora", "dora", "ia3", "vera")]
 QUICK += [("vit", "lora"), ("t5", "bitfit"), ("qwen2", "bitfit"), ("wav2vec2", "norm")]
 
 

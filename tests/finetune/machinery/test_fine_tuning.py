@@ -29,7 +29,7 @@ from tests.quick import quick, quick_rows
 from tests.tampering import forget_digests
 
 STRATEGIES = sorted(set(find_options()["finetune"]) - {"none", "prompt"})
-ADAPTERS = ("lora", "dora", "ia3")
+ADAPTERS = ("lora", "dora", "ia3", "vera")
 
 
 def training_data(folder):
@@ -80,7 +80,7 @@ def test_a_merged_network_computes_what_the_adapted_one_does(name, model, tune):
     folder = tune(name, model, "optimizer.lr=0.03")
     network = load_network(folder)
     merged = network.merged()
-    assert not [n for n, _ in merged.named_parameters() if "lora" in n or "ia3" in n]
+    assert not [n for n, _ in merged.named_parameters() if "lora" in n or "ia3" in n or "vera" in n]
     source_model = load_network(next(folder.parents[1].glob("source/*-*"))).model
     assert {n for n, _ in merged.named_parameters()} == {
         n for n, _ in source_model.named_parameters()

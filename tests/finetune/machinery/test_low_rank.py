@@ -13,6 +13,7 @@ from lepton.example import make_batch, make_text_spec
 from lepton.finetune.lora import LoRA
 from lepton.finetune.machinery.adapters import adapters_switched_off, merge_adapters
 from lepton.finetune.machinery.low_rank import inject_low_rank
+from lepton.finetune.vera import VeRA
 from lepton.model.transformer import Transformer
 from lepton.optimizer.parameter_groups import parameter_groups
 from tests.finetune.architectures.test_trained_parameters import LORA, built
@@ -137,7 +138,29 @@ def test_principal_updates_leave_convolutions_out():
     adapted = {name for name, _ in model.named_parameters() if ".lora_A." in name}
     assert len(adapted) == 6  # two linear layers in each of three blocks
     assert all(".pwconv" in name for name in adapted)
-    with pytest.raises(ConfigError, match="start=pissa: there is no linear layer among"):
+    with pytest.raises(ConfigError, match="start=pissa: takes linear layers alone"):
         lora(start="pissa", targets=[".*patch_embeddings"]).prepare(
             copy.deepcopy(built("convnext")[0]), None
         )
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@torch.no_grad()
+def test_factors_scale_random_matrices_that_all_layers_share(name):
+    path, is_turned = LAYERS[name]
+    untuned, _ = built(name)
+    settings = {"rank": 5, "initial": 0.3, "dropout": 0.0, "targets": None, "keep": None}
+    model = VeRA(**settings).prepare(copy.deepcopy(untuned), None)
+    layer = model.get_submodule(path)
+    inner, outer = layer.vera_lambda_d.default, layer.vera_lambda_b.default
+    assert inner.tolist() == [pytest.approx(0.3)] * 5
+    nn.init.normal_(outer)
+    change = merge_adapters(model).get_submodule(path).weight - untuned.get_submodule(path).weight
+    change = change.T if is_turned else change
+    a, b = layer.vera_A.default, layer.vera_B.default
+    expected = outer.diag() @ b[: change.shape[0]] @ inner.diag() @ a[:, : change.shape[1]]
+    torch.testing.assert_close(change, expected, rtol=1e-4, atol=1e-6)
+    layers = [m for m in model.modules() if hasattr(m, "vera_lambda_d")]
+    assert len({m.vera_A.default.data_ptr() for m in layers}) == 1 < len(layers)
+    again = VeRA(**settings).prepare(copy.deepcopy(built("bert")[0]), None)
+    assert not [n for n in again.state_dict() if "vera_A" in n]  # drawn again when it is read
