@@ -181,9 +181,9 @@ class TablePreprocessing:
         return places
 
     def _scaler_of(self, places: list[int]) -> TransformerMixin | None:
-        """The fitted scaler, of some of the numbers alone."""
-        if self.scaler is None:
-            return None
+        """The fitted scaler, of some of the numbers alone; of all it may be of any kind."""
+        if self.scaler is None or places == [*range(len(self.fill))]:
+            return self.scaler
         scaler = copy(self.scaler)
         for name in self.scaler_columns or ():
             setattr(scaler, name, getattr(scaler, name)[..., places])

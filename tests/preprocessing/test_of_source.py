@@ -67,6 +67,22 @@ def test_an_untouched_start_on_shots_predicts_what_its_source_does(model, scalin
     assert "4 of 4 columns keep its preprocessing" in (tuned / "log.txt").read_text()
 
 
+def test_a_start_that_was_tuned_on_further_columns_is_started_from_as_any_other(source, run):
+    source()
+    further = pd.read_csv("more.csv").assign(weight=np.arange(240.0) % 17)
+    further.to_csv("further.csv", index=False)
+    words = (*CSV, "model=mlp_small", "preprocessing=quantile", "finetune=full", "study=further")
+    second = run(*words, "init_from=source", "dataset.path=further.csv", "trainer.max_epochs=1")
+    still = (*words[:-1], *STILL, f"init_from={second}")
+    third = run(*still, "dataset.path=further.csv", "study=third")
+    tables = [pd.read_parquet(f / "predictions" / "test.parquet") for f in (second, third)]
+    pd.testing.assert_frame_equal(*tables, check_exact=True)
+    further.assign(shoe=np.arange(240.0) % 11).to_csv("furthest.csv", index=False)
+    fourth = run(*still, "dataset.path=furthest.csv", "study=fourth")
+    log = (fourth / "log.txt").read_text()
+    assert "7 of 8 columns keep its preprocessing; fitted anew: shoe" in log
+
+
 def inputs_of(config, split="train"):
     """The inputs of a split by feature, and the rows that it has."""
     data = build.data(config)
