@@ -32,13 +32,17 @@ from lepton.storage.cache_locks import (
     hold,
     let_go,
     make_held_folder,
+    move_if_no_entry,
     remove_if_unused,
     remove_unfinished,
     set_aside,
 )
 from lepton.storage.digests import checked_sha256, sha256_of
 from lepton.storage.files import is_disk_full, sync_folder
+from lepton.storage.regular_files import open_regular
 from lepton.storage.scratch import reserve, unwritable
+
+NO_ENTRY = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
 class ArrayCache:
@@ -97,12 +101,15 @@ class ArrayCache:
 
 
 def _put(part: Path, folder: Path) -> None:
-    """Gives a held folder its name, or holds the one of the same content that has it."""
+    """Gives a held folder its name, or holds the one of the same content that has it.
+
+    Raises: OSError where the system does not allow it.
+    """
     while True:
         try:
             os.rename(part, folder)
         except OSError as e:
-            if e.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            if e.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
                 raise
         else:
             hold(folder)
@@ -110,9 +117,8 @@ def _put(part: Path, folder: Path) -> None:
             return
         try:
             hold(folder)
-        except FileNotFoundError:  # removed at this moment
-            if not (folder / LOCK_FILE).exists():
-                set_aside(folder)  # no entry, without its lock
+        except NO_ENTRY:  # removed at this moment, or never one
+            move_if_no_entry(folder)
             continue
         return
 
@@ -153,9 +159,9 @@ class ArrayEntry:
     def has_digest(self) -> bool:
         """False for an entry as versions wrote it that kept digests among its facts."""
         try:
-            with (self.folder / FACTS_FILE).open("rb") as file:
+            with open_regular(self.folder, FACTS_FILE) as file:
                 return file.read(1) != b"{"
-        except OSError:
+        except (OSError, Damaged):
             return True
 
     def load(self) -> None:

@@ -7,6 +7,7 @@ process held that is gone.
 import fcntl
 import os
 import shutil
+import stat
 import tempfile
 import time
 from contextlib import suppress
@@ -57,9 +58,31 @@ def let_go(folder: Path) -> None:
 def set_aside(folder: Path) -> None:
     """Takes its name from a folder, which goes when no process uses it any more."""
     with suppress(OSError):
-        os.rename(folder, folder.parent / f"{UNFINISHED}{os.urandom(4).hex()}")
+        _take_name(folder)
     if folder in HELD:
         os.close(HELD.pop(folder))
+
+
+def move_if_no_entry(path: Path) -> None:
+    """Takes the name of an entry from what is none: a file, a link, a folder that has no lock.
+
+    Raises: OSError where the system does not allow it.
+    """
+    with suppress(FileNotFoundError, NotADirectoryError):
+        if not path.is_symlink() and stat.S_ISREG(os.lstat(path / LOCK_FILE).st_mode):
+            return
+    with suppress(FileNotFoundError):
+        _take_name(path)
+
+
+def _take_name(path: Path) -> Path:
+    """Gives a path a name of what is being removed.
+
+    Raises: OSError where there is none, or the system does not allow it.
+    """
+    going = path.parent / f"{UNFINISHED}{os.urandom(4).hex()}"
+    os.rename(path, going)
+    return going
 
 
 def remove_if_unused(path: Path) -> bool:
@@ -109,7 +132,6 @@ def _remove(path: Path) -> bool:
         return True
     going = path
     if not path.name.startswith(UNFINISHED):
-        going = path.parent / f"{UNFINISHED}{os.urandom(4).hex()}"
-        os.rename(path, going)
+        going = _take_name(path)
     shutil.rmtree(going, ignore_errors=True)
     return not going.exists()

@@ -188,6 +188,38 @@ def test_a_new_folder_that_is_removed_before_it_is_locked_is_made_again(cache, m
     assert [path.parent for path in touched][1:] == [folder]
 
 
+def put_in_the_place(kind, folder):
+    """Something that lepton does not write, under the name of an entry."""
+    folder.parent.mkdir(parents=True)
+    if kind == "a file":
+        folder.touch()
+        return
+    if kind == "a link that leads nowhere":
+        folder.symlink_to("/nowhere")
+        return
+    folder.mkdir()
+    (folder / "numbers.npy").touch()
+    if kind == "a folder whose lock is one":
+        (folder / "lock").mkdir()
+    if kind == "a folder whose facts are a pipe":
+        (folder / "lock").touch()
+        os.mkfifo(folder / "facts.json")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("a file", "a link that leads nowhere"),
+        *("a folder whose lock is one", "a folder whose facts are a pipe"),
+    ],
+)
+def test_what_is_no_entry_makes_place_for_one(kind, cache):
+    put_in_the_place(kind, cache / "streamed" / f"{NAME}-{KEY}")
+    assert ArrayCache("streamed").open(NAME, KEY) is None
+    write_arrays(4)
+    assert ArrayCache("streamed").open(NAME, KEY).read("numbers")[0] == 4
+
+
 def test_apart_from_the_cache_nothing_of_it_is_read_and_nothing_stays(cache):
     path = cache / "numbers" / cache_key("a")
     write_entry(path, b"kept")
