@@ -138,6 +138,8 @@ def evaluate(model: EvaluatedModel, name: str, node: dict[str, Any], seed: int) 
     try:
         evaluator = build_evaluator(name, node)
         evaluator.check(model.task)
+        for column in evaluator.columns():
+            _require(column, node, model.inputs.require)
         evaluation = evaluator.evaluate(model, derive(seed, f"evaluation.{name}"))
         _check(evaluation)
     except LeptonError as e:

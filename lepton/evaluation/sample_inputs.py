@@ -13,6 +13,7 @@ from lepton.storage.derived_record import read_record
 from lepton.storage.run_folder import CONFIG_FILE, read_config
 
 MAX_CELL = 40  # characters of an input, where no kind says
+MAX_NAMES = 12  # of columns in a message
 FIRST_ROWS = 100  # by which the columns are known that kinds make of others, to slice by
 if TYPE_CHECKING:
     from lepton.dataset.data import Data
@@ -40,7 +41,7 @@ class SampleInputs:
             if name in table:
                 return table[name]
         names = [*dict.fromkeys(str(known) for table in tables for known in table)]
-        raise LeptonError(f"the data have no column {name!r}{did_you_mean(name, names)}")
+        raise LeptonError(f"the data have no column {name!r}{_hint(name, names)}")
 
     def require(self, names: Sequence[str]) -> None:
         """Raises: LeptonError as `column`, for the first of these that is not there."""
@@ -61,6 +62,13 @@ class SampleInputs:
             columns |= shown
             lengths |= dict.fromkeys(shown, kind.cell_length)
         return pd.DataFrame(columns, index=rows.index), list(lengths.values())
+
+
+def _hint(name: str, names: list[str]) -> str:
+    """The nearest of the names, or the first ones where none is near."""
+    more = ", ..." if len(names) > MAX_NAMES else ""
+    known = ", ".join(map(repr, names[:MAX_NAMES]))
+    return did_you_mean(name, names) or f"; beside targets they have {known}{more}"
 
 
 def read_sample_inputs(run_folder: Path, ids: np.ndarray) -> SampleInputs:

@@ -48,7 +48,8 @@ class Prompt(Method):
         if places is not None and tokens > places:
             raise ConfigError(
                 f"finetune.tokens: {self.tokens} before texts of {spec.max_length} are {tokens}, "
-                f"and the encoder has {places} positions; take a smaller model.tokenizer.max_length"
+                f"and the encoder has {places} positions; take "
+                + ("fewer" if self.tokens >= places else "a smaller model.tokenizer.max_length")
             )
         model.set_submodule(encoder_name, Prompted(encoder, self.tokens))
         tokens = {name for name, _ in model.named_parameters() if is_adapter(name)}

@@ -112,6 +112,18 @@ def test_a_column_that_is_no_input_and_one_that_a_kind_makes_are_no_mistake(here
         check.main([*words, "evaluation.gaps.column=words of tex"])
 
 
+def test_a_finished_run_names_the_key_and_what_columns_there_are(lepton, here, run_once):
+    folder = run_once("dataset=diabetes", *SHORT)
+    words = ("evaluation=shift", "evaluation.shift.time=day")
+    code, _, said = lepton("evaluate", str(folder), *words)
+    assert code == 2
+    assert (
+        "evaluation=shift: time: the data have no column 'day'; beside targets they have 'age'"
+        in said
+    )
+    assert not (folder / "evaluation").exists()
+
+
 def test_runs_of_a_stack_are_refused_where_the_first_look_had_no_time(lepton, here, monkeypatch):
     monkeypatch.setattr(preflight, "MAX_SECONDS", -1.0)
     words, line = REFUSED[1]
