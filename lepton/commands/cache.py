@@ -36,6 +36,8 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     clears = options.words[:1] == ["clear"]
     given_limit()  # a mistake in it is said before anything is done
+    if (folder := cache_folder()).exists() and not folder.is_dir():
+        raise LeptonError(f"{FOLDER_VARIABLE}={folder}: is no folder; name one, or none")
     entries = _chosen(options.words[clears:], options.older)
     say("\n".join(_clear(entries) if clears else _table(entries)))
     return 0

@@ -68,7 +68,8 @@ def _hint(name: str, names: list[str]) -> str:
     """The nearest of the names, or the first ones where none is near."""
     more = ", ..." if len(names) > MAX_NAMES else ""
     known = ", ".join(map(repr, names[:MAX_NAMES]))
-    return did_you_mean(name, names) or f"; beside targets they have {known}{more}"
+    there_are = f"; beside targets they have {known}{more}" if names else ""
+    return did_you_mean(name, names) or there_are
 
 
 def read_sample_inputs(run_folder: Path, ids: np.ndarray) -> SampleInputs:

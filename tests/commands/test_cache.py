@@ -111,6 +111,14 @@ def test_mistakes_are_a_line_and_clear_nothing(lepton, filled, words, said):
     assert left(filled) == before
 
 
+def test_a_file_in_the_place_of_the_folder_is_a_line(lepton, monkeypatch, here):
+    (here / "notes").touch()
+    monkeypatch.setenv("LEPTON_CACHE", "notes")
+    for words in ((), ("clear",)):
+        code, _, err = lepton("cache", *words)
+        assert (code, err) == (2, "lepton: LEPTON_CACHE=notes: is no folder; name one, or none\n")
+
+
 def test_a_limit_that_is_no_size_ends_a_command_before_it_does_anything(lepton, monkeypatch, here):
     monkeypatch.setenv("LEPTON_CACHE_GB", "much")
     for words in (("cache",), ("train", "dataset=wine")):

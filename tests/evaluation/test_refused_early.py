@@ -115,7 +115,7 @@ def test_a_column_that_is_no_input_and_one_that_a_kind_makes_are_no_mistake(here
 def test_a_finished_run_names_the_key_and_what_columns_there_are(lepton, here, run_once):
     folder = run_once("dataset=diabetes", *SHORT)
     words = ("evaluation=shift", "evaluation.shift.time=day")
-    code, _, said = lepton("evaluate", str(folder), *words)
+    code, _, said = lepton("train", "dataset=diabetes", *SHORT, *words)
     assert code == 2
     assert (
         "evaluation=shift: time: the data have no column 'day'; beside targets they have 'age'"
