@@ -148,7 +148,7 @@ def refused(lepton, here):
         (
             "augmentation.alpha=0.2",
             "augmentation.alpha: 0.2 is not an option",
-            "; write augmentation.cutmix.alpha or augmentation.mixup.alpha",
+            "; write augmentation.NAME.alpha, where NAME is that of cutmix, embedding_mixup, mixup",
         ),
         (
             "adversarial.epsilon=0.1",

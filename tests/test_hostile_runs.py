@@ -87,7 +87,8 @@ def test_no_command_runs_the_code_that_a_run_names(lepton, hostile_run, words, p
     folder = str(hostile_run(place, value))
     code, _, message = lepton(*(word.replace("RUN", folder) for word in words))
     assert code == 2
-    assert all(line.startswith("lepton: ") for line in message.splitlines())
+    notes = ("lepton: ", f"init_from={folder}: ")  # the second of what is read before
+    assert all(line.startswith(notes) for line in message.splitlines()), message
     assert not Path("hacked").exists()
 
 
