@@ -21,6 +21,7 @@ from lepton.finetune.machinery.layers import (
 )
 
 TURNED_LINEAR = "Conv1D"  # of transformers, which is not imported for it
+ADAPTED = ".base_layer."  # in names of parameters of a layer with an adapter
 ADAPTER_MARKS = (".lora_", ".ia3_", ".vera_lambda_", "prompt_encoder.")  # in names of parameters
 
 

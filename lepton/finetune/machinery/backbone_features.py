@@ -15,7 +15,7 @@ from lepton.config.identity import with_content_for_path
 from lepton.config.input_kinds import without_idle_encoders
 from lepton.dataset.data import Data
 from lepton.dataset.load.batch_cutter import NOT_INPUTS
-from lepton.finetune.machinery.adapters import is_adapter
+from lepton.finetune.machinery.adapters import ADAPTED, is_adapter
 from lepton.finetune.machinery.layers import named_layers, new_parameters
 from lepton.pretrained.base_weights import starting_weights
 from lepton.storage.cache import cached
@@ -93,7 +93,7 @@ def _backbone_digest(model: nn.Module, config: dict[str, Any]) -> str:
     for name, tensor in model.state_dict().items():
         is_below_head = not (is_adapter(name) or f"{name}.".startswith(head))
         if is_below_head and (whole is None or name in new_parameters(model)):
-            _update_digest(digest, name.replace(".base_layer.", "."), tensor)
+            _update_digest(digest, name.replace(ADAPTED, "."), tensor)
     return digest.hexdigest()
 
 

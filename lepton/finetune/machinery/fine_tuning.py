@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from lepton.dataset.data import Data
 from lepton.errors import ConfigError, LeptonError
-from lepton.finetune.machinery.adapters import adapters_switched_off, is_adapter
+from lepton.finetune.machinery.adapters import ADAPTED, adapters_switched_off, is_adapter
 from lepton.finetune.machinery.backbone_features import FeatureData, backbone_features
 from lepton.finetune.machinery.forgetting import Forgetting
 from lepton.finetune.machinery.freezing import frozen_entries
@@ -30,9 +30,9 @@ from lepton.finetune.machinery.started_head import StartedHead
 from lepton.finetune.machinery.weight_transfer import transfer_weights
 from lepton.method import Method, Phase
 from lepton.pretrained.base_weights import find_adapter_base, starting_weights, write_adapter_base
-from lepton.pretrained.weight_files import ADAPTER_FILE
+from lepton.pretrained.weight_files import ADAPTER_FILE, WEIGHTS_FILE
 from lepton.spec import DataSpec
-from lepton.storage.run_files import read_run_tensors
+from lepton.storage.run_files import read_run_shapes, read_run_tensors
 from lepton.storage.run_log import log_once
 from lepton.values.finite import not_finite_names
 
@@ -70,14 +70,14 @@ class FineTuning:
         self.forgetting: Forgetting | None = None
         require_layers(model)
         if run_folder is not None and not (run_folder / ADAPTER_FILE).is_file():
+            _mark_as_made_new(model, _without_adapters(model, run_folder))
             return
         init_from = config["init_from"]
         if run_folder is not None:
             key, place = find_adapter_base(run_folder)
             init_from = place if key == "init_from" else None
         made_new = frozenset(_load_start(model, spec, config, init_from, load_network))
-        # torch annotates what a module is given for tensors and modules alone
-        model.made_new = made_new  # pyright: ignore[reportArgumentType]
+        _mark_as_made_new(model, made_new)
         if run_folder is None:
             if not made_new:
                 self.start = StartedHead(model)
@@ -204,6 +204,20 @@ def _load_start(
         start = f"init_from={init_from}" if init_from else f"model.path={path}"
         raise LeptonError(f"{start}: {name} holds values that are not finite")
     return new
+
+
+def _mark_as_made_new(model: nn.Module, names: frozenset[str]) -> None:
+    # torch annotates what a module is given for tensors and modules alone
+    model.made_new = names  # pyright: ignore[reportArgumentType]
+
+
+def _without_adapters(model: nn.Module, run_folder: Path) -> frozenset[str]:
+    """The parameters that a run with adapters, which is stored whole, put none beside: those of
+    layers that were made new are among them."""
+    stored = read_run_shapes(run_folder, WEIGHTS_FILE)
+    if not any(ADAPTED in name for name in stored):
+        return frozenset()
+    return frozenset(name for name, _ in model.named_parameters() if name in stored)
 
 
 def _require_findable_base(config: dict[str, Any]) -> None:

@@ -24,7 +24,7 @@ from lepton.storage import environment
 from lepton.storage.results import read_result
 from lepton.storage.run_folder import read_config
 from lepton.training.learner import load_network
-from tests.finetune.conftest import MODELS, OTHER_DATA, TABLE, training_overrides
+from tests.finetune.conftest import MODELS, OTHER_DATA, TABLE, TRAINING, training_overrides
 from tests.quick import quick, quick_rows
 from tests.tampering import forget_digests
 
@@ -466,6 +466,18 @@ def test_random_tokens_before_the_text_are_no_start_that_may_be_kept(
     network, data = build_network(*training_overrides("reader"), *start)
     [phase] = network.prepare_phases(data)
     assert phase.starts_learned == is_kept
+
+
+@pytest.mark.parametrize(
+    "words", [["finetune.keep=whole"], ["finetune.start=pissa", "finetune.rank=2"]]
+)
+def test_adapters_beside_layers_that_are_made_new_are_stored_whole_and_read_back(
+    words, run, pretrained
+):
+    start = (f"init_from={pretrained()}", "finetune=lora", *words)
+    folder = run("dataset=wine", *TRAINING, *MODELS["mlp"], *start)
+    predictions, written = predictions_and_written(folder)
+    assert np.abs(predictions - written).max() < 1e-6
 
 
 def test_a_head_that_begins_at_zero_is_not_the_start(run, pretrained):
