@@ -17,7 +17,12 @@ MODELS = {
     ),
     "convnext": ("model=convnext", "model.widths=[4,4,8,8]", "model.blocks=[1,1,1,1]"),
 }
-PAIRS = [(name, model) for name in STRATEGIES for model in MODELS]
+PAIRS = [
+    (name, model)
+    for name in STRATEGIES
+    for model in MODELS
+    if (name, model) != ("vera", "image_resnet")  # which has no linear layer below its head
+]
 
 
 @pytest.mark.parametrize(

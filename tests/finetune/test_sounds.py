@@ -18,7 +18,13 @@ MODELS = {
     ),
     "bc_resnet": ("model=bc_resnet", "model.width=0.3"),
 }
-PAIRS = [(name, model) for name in STRATEGIES for model in MODELS]
+WITHOUT_LINEAR = ("audio_cnn", "bc_resnet")  # below their heads
+PAIRS = [
+    (name, model)
+    for name in STRATEGIES
+    for model in MODELS
+    if not (name == "vera" and model in WITHOUT_LINEAR)
+]
 
 
 @pytest.fixture
