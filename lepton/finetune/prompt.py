@@ -8,7 +8,7 @@ from torch import nn
 
 from lepton.errors import ConfigError
 from lepton.finetune.machinery.adapters import import_peft, is_adapter, train_adapters_and
-from lepton.finetune.machinery.layers import always_trained, new_parameters
+from lepton.finetune.machinery.layers import always_trained, mark_as_new, new_parameters
 from lepton.method import Method
 from lepton.model.encoder import max_positions
 from lepton.spec import DataSpec
@@ -53,8 +53,7 @@ class Prompt(Method):
             )
         model.set_submodule(encoder_name, Prompted(encoder, self.tokens))
         tokens = {name for name, _ in model.named_parameters() if is_adapter(name)}
-        # torch annotates what a module is given for tensors and modules alone
-        model.made_new = new_parameters(model) | tokens  # pyright: ignore[reportArgumentType]
+        mark_as_new(model, new_parameters(model) | tokens)
         return train_adapters_and(model, trained)
 
 

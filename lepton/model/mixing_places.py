@@ -1,12 +1,12 @@
 """Finds the places of a network at which hidden states of rows can be mixed."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
 from lepton.model.embedding_layers import embedding_layers
+from lepton.model.evaluation_mode import evaluation_mode
 from lepton.model.layers import tunable
 from lepton.model.mixed_states import Place, Point, as_long_as, hooked, release
 from lepton.task.mixed_rows import Batch
@@ -91,7 +91,7 @@ class _Trial:
             for point, change in changes.items():
                 handles.append(hooked(self.model, point, change))
             handles.append(hooked(self.model, self.head, _noting(seen, self.head)))
-            with torch.no_grad(), torch.random.fork_rng(), _evaluating(self.model):
+            with torch.no_grad(), torch.random.fork_rng(), evaluation_mode(self.model):
                 self.model(batch)
         finally:
             release(handles)
@@ -121,15 +121,3 @@ def _equally_long(batch: Batch, partners: Tensor) -> Batch:
         tokens, own = batch["tokens"], batch["mask"].bool()
         longer = longer | {"tokens": torch.where(own, tokens, tokens[:, :1])}
     return longer
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Lets a network compute as after training, whichever of its modules train."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training

@@ -7,6 +7,7 @@ from torch import nn
 
 from lepton.compat.lightning import pl
 from lepton.compat.torch import has_running_statistics
+from lepton.model.evaluation_mode import evaluation_mode
 
 
 def keeps_statistics(model: nn.Module) -> bool:
@@ -20,16 +21,14 @@ def learn_statistics(trainer: pl.Trainer, module: pl.LightningModule, model: nn.
     Dropout and all else is as in validation.
     """
     layers: list[Any] = _layers(model)
-    modes = [(layer, layer.training) for layer in model.modules()]
     momenta = [layer.momentum for layer in layers]
     loader: Any = trainer.train_dataloader
     done, loader.done = loader.done, (0, 0)  # an epoch that was gone on with is whole here
-    model.eval()
-    for layer in layers:
-        layer.train()
-        layer.reset_running_stats()
-    count = 0
-    with torch.no_grad(), trainer.precision_plugin.val_step_context():
+    with evaluation_mode(model), torch.no_grad(), trainer.precision_plugin.val_step_context():
+        for layer in layers:
+            layer.train()
+            layer.reset_running_stats()
+        count = 0
         for block in loader:
             for batch in trainer.precision_plugin.convert_input(
                 trainer.strategy.batch_to_device(block)
@@ -41,8 +40,6 @@ def learn_statistics(trainer: pl.Trainer, module: pl.LightningModule, model: nn.
     loader.done = done
     for layer, momentum in zip(layers, momenta, strict=True):
         layer.momentum = momentum
-    for layer, mode in modes:
-        layer.training = mode
 
 
 def _layers(model: nn.Module) -> list[nn.Module]:

@@ -1,7 +1,7 @@
 """Passes beside that of training: without a trace in the model, in which mode, and their slopes."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Literal, cast
 
 import torch
@@ -10,6 +10,7 @@ from torch.func import grad
 
 from lepton.attack.rows import Change
 from lepton.method import Batch, output_apart
+from lepton.model.evaluation_mode import evaluation_mode
 from lepton.task import Task
 
 Mode = Literal["train", "eval"]
@@ -19,16 +20,8 @@ Mode = Literal["train", "eval"]
 def in_mode(model: nn.Module, mode: Mode) -> Iterator[None]:
     """Lets the network compute as in training, or as later: without dropout, with the running
     statistics of normalizations."""
-    if mode == "train":
+    with evaluation_mode(model) if mode == "eval" else nullcontext():
         yield
-        return
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 def slope(of_change: Callable[[Change], Tensor], change: Change) -> Change:

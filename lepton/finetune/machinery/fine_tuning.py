@@ -18,6 +18,7 @@ from lepton.finetune.machinery.freezing import frozen_entries
 from lepton.finetune.machinery.head_probe import HeadProbe
 from lepton.finetune.machinery.layers import (
     always_trained,
+    mark_as_new,
     named_layers,
     new_parameters,
     parameters_under,
@@ -70,14 +71,14 @@ class FineTuning:
         self.forgetting: Forgetting | None = None
         require_layers(model)
         if run_folder is not None and not (run_folder / ADAPTER_FILE).is_file():
-            _mark_as_made_new(model, _without_adapters(model, run_folder))
+            mark_as_new(model, _without_adapters(model, run_folder))
             return
         init_from = config["init_from"]
         if run_folder is not None:
             key, place = find_adapter_base(run_folder)
             init_from = place if key == "init_from" else None
-        made_new = frozenset(_load_start(model, spec, config, init_from, load_network))
-        _mark_as_made_new(model, made_new)
+        made_new = _load_start(model, spec, config, init_from, load_network)
+        mark_as_new(model, made_new)
         if run_folder is None:
             if not made_new:
                 self.start = StartedHead(model)
@@ -204,11 +205,6 @@ def _load_start(
         start = f"init_from={init_from}" if init_from else f"model.path={path}"
         raise LeptonError(f"{start}: {name} holds values that are not finite")
     return new
-
-
-def _mark_as_made_new(model: nn.Module, names: frozenset[str]) -> None:
-    # torch annotates what a module is given for tensors and modules alone
-    model.made_new = names  # pyright: ignore[reportArgumentType]
 
 
 def _without_adapters(model: nn.Module, run_folder: Path) -> frozenset[str]:

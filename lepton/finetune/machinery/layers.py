@@ -46,6 +46,12 @@ def new_parameters(model: nn.Module) -> frozenset[str]:
     return getattr(model, "made_new", frozenset())
 
 
+def mark_as_new(model: nn.Module, names: Iterable[str]) -> None:
+    """Says of parameters that no weights were loaded for them."""
+    # torch annotates what a module is given for tensors and modules alone
+    model.made_new = frozenset(names)  # pyright: ignore[reportArgumentType]
+
+
 def always_trained(model: nn.Module) -> set[str]:
     """Names of the parameters that every strategy trains: the head, and what is made new."""
     return {*parameters_under(model, named_layers(model)[-1]), *new_parameters(model)}

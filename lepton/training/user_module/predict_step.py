@@ -1,17 +1,17 @@
 """Predictions of a user's LightningModule, through its predict_step, checked as they come."""
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lepton.compat.lightning import pl
 from lepton.dataset.load.batch_cutter import NOT_INPUTS
 from lepton.errors import ConfigError
 from lepton.method import Batch
+from lepton.model.evaluation_mode import evaluation_mode
 from lepton.task import Task
 
 MEANINGS = {
@@ -71,15 +71,3 @@ def validate_batches(
             task.validate(predict_batch(module, convert(batch), task, option=option), batch)
             for batch in batches
         ]
-
-
-@contextmanager
-def evaluation_mode(module: nn.Module) -> Iterator[None]:
-    """Puts all layers into evaluation mode, and each back into the one it was in."""
-    modes = {layer: layer.training for layer in module.modules()}
-    module.eval()
-    try:
-        yield
-    finally:
-        for layer, training in modes.items():
-            layer.training = training
