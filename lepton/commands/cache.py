@@ -25,6 +25,7 @@ from lepton.storage.cache_limit import LIMIT_VARIABLE, given_limit, limit_bytes
 from lepton.values.time_span import read_span
 
 USAGE = "usage: lepton cache [clear] [WHAT ...] [--older AGE]"
+CLEAR = "clear"  # the word
 UNITS = {"GB": 1e9, "MB": 1e6, "kB": 1e3}
 
 
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("words", nargs="*")
     parser.add_argument("--older", metavar="AGE")
     options = parser.parse_args(arguments)
-    clears = options.words[:1] == ["clear"]
+    clears = options.words[:1] == [CLEAR]
     given_limit()  # a mistake in it is said before anything is done
     if (folder := cache_folder()).exists() and not folder.is_dir():
         raise LeptonError(f"{FOLDER_VARIABLE}={folder}: is no folder; name one, or none")
@@ -53,7 +54,7 @@ def _chosen(kinds: Sequence[str], older: str | None) -> list[CacheEntry]:
     for kind in kinds:
         if kind not in present:
             held = f"it holds {', '.join(present)}" if present else "it is empty"
-            hint = did_you_mean(kind, present)
+            hint = did_you_mean(kind, [*present, CLEAR])
             raise LeptonError(f"cache: no {kind!r} in {cache_folder()}{hint}; {held}")
     age = 0.0 if older is None else read_span(older)
     if age is None:

@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline
 from lepton.errors import ConfigError
 from lepton.preprocessing.number_matrix import MakeArray, in_memory
 from lepton.preprocessing.table import Columns, TablePreprocessing
-from lepton.pretrained.weight_files import is_network_run
+from lepton.pretrained.weight_files import weight_files
 from lepton.storage.digests import sha256_of
 from lepton.storage.run_log import log_once
 
@@ -29,12 +29,12 @@ def kept_preprocessing(node: dict[str, Any], config: dict[str, Any], file: str) 
     Raises: ConfigError where the run is gone.
     """
     init_from, revisions = config.get("init_from"), config.get("revisions", {})
-    if init_from is None or not revisions.get("preprocessing"):  # plain weights, or a run of before
+    if init_from is None or not revisions.get("preprocessing"):  # a run of before
         return node
     path = Path(init_from)
     if (path / file).is_file():
         return {"_target_": OF_SOURCE, "file": str(path / file), "name": init_from, "own": node}
-    if is_network_run(path):  # of data without a table
+    if weight_files(path):  # plain ones, or those of a run of data without a table
         return node
     raise ConfigError(f"init_from={init_from}: the run is gone whose preprocessing columns keep")
 

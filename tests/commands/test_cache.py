@@ -97,7 +97,7 @@ def test_an_empty_cache_is_said_to_be(lepton, cache):
     ("words", "said"),
     [
         (("clear", "feature"), "no 'feature'"),
-        (("clean",), "no 'clean'"),
+        (("clean",), "; did you mean 'clear'?"),
         (("--older", "soon"), "--older soon: is no span of time; write 12h or 30d"),
         (("clear", "--older"), "--older"),
         (("--all",), "--all"),

@@ -37,10 +37,10 @@ WAYS = {  # to fill entries of these kinds, by the words of data
     "tokens tokenizer": (*TEXTS, *READER),
 }
 RUNS = {  # by the words of runs
-    "features before": (*WINE, "finetune=head", "init_from=source"),
+    "features linear_probes": (*WINE, "finetune=head", "init_from=source"),
     "outputs": WINE,
 }
-SLOW = ("streamed", "features before")
+SLOW = ("streamed", "features linear_probes")
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ def linear_probe_metrics(
     def make() -> bytes:
         return json.dumps(_best_metrics(splits, task, settings)).encode()
 
-    return cached("before", name, make, json.loads, computed_by=BASELINE_PACKAGES)
+    return cached("linear_probes", name, make, json.loads, computed_by=BASELINE_PACKAGES)
 
 
 def _best_metrics(splits: FeatureSplits, task: Task, settings: ProbeSettings) -> dict[str, float]:

@@ -469,12 +469,17 @@ def test_random_tokens_before_the_text_are_no_start_that_may_be_kept(
 
 
 @pytest.mark.parametrize(
-    "words", [["finetune.keep=whole"], ["finetune.start=pissa", "finetune.rank=2"]]
+    "words",
+    [
+        *([f"finetune={name}", "finetune.keep=whole"] for name in (*ADAPTERS, "vera")),
+        ["finetune=lora", "finetune.start=pissa", "finetune.rank=2"],
+    ],
+    ids=" ".join,
 )
 def test_adapters_beside_layers_that_are_made_new_are_stored_whole_and_read_back(
     words, run, pretrained
 ):
-    start = (f"init_from={pretrained()}", "finetune=lora", *words)
+    start = (f"init_from={pretrained()}", *words)
     folder = run("dataset=wine", *TRAINING, *MODELS["mlp"], *start)
     predictions, written = predictions_and_written(folder)
     assert np.abs(predictions - written).max() < 1e-6
