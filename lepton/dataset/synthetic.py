@@ -7,7 +7,7 @@ import pandas as pd
 
 from lepton.dataset.tabular import TabularData
 from lepton.errors import DataError
-from lepton.storage.machine_memory import usable_memory
+from lepton.storage.machine_memory import memory_excess
 from lepton.values.bounds import AtLeast0, AtLeast1, From0Below1, NotBelow0
 
 
@@ -69,15 +69,10 @@ def make_table(
             "dataset=synthetic: needs a number or a category, categories of at least 2 values, "
             "at least 2 rows, and classes of 0 (regression) or at least 2"
         )
-    needed, memory = (
-        rows * (4 * numbers + 16 * len(categories) + 8 * max(classes, 1)),
-        usable_memory(),
-    )
-    if needed > memory:
-        raise DataError(
-            f"dataset=synthetic: {rows} rows x {numbers + len(categories)} columns take "
-            f"{needed / 1e9:.0f} GB; this machine has {memory / 1e9:.0f}"
-        )
+    needed = rows * (4 * numbers + 16 * len(categories) + 8 * max(classes, 1))
+    if excess := memory_excess(needed):
+        columns_text = f"{rows} rows x {numbers + len(categories)} columns"
+        raise DataError(f"dataset=synthetic: {columns_text} take {excess}")
     rng = np.random.default_rng(data_seed)
     columns = rng.standard_normal((numbers, rows), dtype=np.float32)
     codes = [rng.integers(size, size=rows) for size in categories]

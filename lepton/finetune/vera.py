@@ -4,6 +4,7 @@ from typing import Literal
 
 from torch import nn
 
+from lepton.errors import ConfigError
 from lepton.finetune.machinery.adapters import (
     adaptable_linear_layers,
     exact_pattern,
@@ -12,6 +13,7 @@ from lepton.finetune.machinery.adapters import (
 )
 from lepton.method import Method
 from lepton.spec import DataSpec
+from lepton.storage.machine_memory import memory_excess
 from lepton.values.bounds import Above0, AtLeast1, From0Below1
 
 
@@ -38,6 +40,10 @@ class VeRA(Method):
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
         names = adaptable_linear_layers(model, self.targets, "vera")
+        shapes = [model.get_submodule(name).get_parameter("weight").shape for name in names]
+        shared = self.rank * (max(a for a, _ in shapes) + max(b for _, b in shapes))
+        if excess := memory_excess(4 * shared):
+            raise ConfigError(f"finetune.rank: matrices of {self.rank} rows take {excess}")
         peft = import_peft()
 
         def inject() -> None:

@@ -9,7 +9,7 @@ from lepton.errors import ConfigError
 from lepton.model.inputs import FlatInputs
 from lepton.model.layers import Columns, code_keys, embedding_columns, with_parameters
 from lepton.spec import DataSpec
-from lepton.storage.machine_memory import usable_memory
+from lepton.storage.machine_memory import memory_excess
 from lepton.values.bounds import Above0, AtLeast1, From0Below1
 
 ACTIVATIONS = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh}
@@ -92,9 +92,8 @@ class MLP(nn.Module):
 
 def _refuse_beyond_memory(widths: list[int]) -> None:
     """Raises: ConfigError for layers whose weights, in 32 bits and once, exceed the memory."""
-    weights, memory = sum(a * b for a, b in pairwise(widths)), usable_memory()
-    if 4 * weights > memory:
+    weights = sum(a * b for a, b in pairwise(widths))
+    if excess := memory_excess(4 * weights):
         raise ConfigError(
-            f"model.hidden: {weights:.2g} weights between layers of {widths} units take "
-            f"{4 * weights / 1e9:.0f} GB; this machine has {memory / 1e9:.0f}"
+            f"model.hidden: {weights:.2g} weights between layers of {widths} units take {excess}"
         )

@@ -14,3 +14,12 @@ def usable_memory() -> int:
         with suppress(OSError, ValueError):  # "max" is no number
             limits.append(int(Path(path).read_text()))
     return min(limits)
+
+
+def memory_excess(size: float) -> str | None:
+    """A size that the usable memory does not hold, and how much that is; None for one that fits.
+
+    Units: bytes.
+    """
+    memory = usable_memory()
+    return f"{size / 1e9:.0f} GB; this machine has {memory / 1e9:.0f}" if size > memory else None

@@ -164,3 +164,11 @@ def test_factors_scale_random_matrices_that_all_layers_share(name):
     assert len({m.vera_A.default.data_ptr() for m in layers}) == 1 < len(layers)
     again = VeRA(**settings).prepare(copy.deepcopy(built("bert")[0]), None)
     assert not [n for n in again.state_dict() if "vera_A" in n]  # drawn again when it is read
+
+
+def test_a_rank_whose_matrices_exceed_the_memory_is_refused():
+    settings = {"initial": 0.3, "dropout": 0.0, "targets": None, "keep": None}
+    with pytest.raises(
+        ConfigError, match=r"finetune\.rank: matrices of 1000000000 rows take \d+ GB"
+    ):
+        VeRA(rank=10**9, **settings).prepare(copy.deepcopy(built("bert")[0]), None)
