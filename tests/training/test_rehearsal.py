@@ -16,9 +16,12 @@ from lepton.training.network import Network
 
 MODELS = '''"""Networks of a user's."""
 
-import numpy as np
+from itertools import count
+
 import torch
 from torch import nn
+
+DRAWS = count(1)
 
 
 class Tied(nn.Module):
@@ -49,7 +52,7 @@ class Expanded(Tied):
 class Drawn(Tied):
     def __init__(self, *, spec, width: int):
         super().__init__(spec=spec, width=width)
-        self.scale = np.random.default_rng().random()
+        self.scale = next(DRAWS)  # another one of every network that is built
 
     def forward(self, batch):
         return super().forward(batch) * self.scale
