@@ -74,6 +74,7 @@ class Method:
     replayable = False  # True where hooks in the step do the same tensor operations each time
     stream_name = ""  # of what it draws: its place in the config, which the builder sets
     grows_until = 0.0  # share of the training in which it grows; no epoch before may be the best
+    start_may_stay = False  # one that grows lets the start be the best, which needs no growing
     first_candidate = 0  # the first epoch that may be the best, as the builder says
     alone: str | None = None  # why a run with it cannot share a stack; of some models, in `prepare`
     perturbs_weights = False  # has a `perturbation`, of which a run has one

@@ -66,7 +66,8 @@ PRESETS = {  # beside the preset, what makes it short
     "profile": [],
     "smoke": [],
 }
-LORA = dict.fromkeys(("lora", "dora", "ia3", "vera"), "finetune.keep=whole")  # the file looked for
+ADAPTERS = ("lora", "adalora", "dora", "ia3", "vera")
+LORA = dict.fromkeys(ADAPTERS, "finetune.keep=whole")  # the file looked for
 FILES = {
     "config.yaml",
     "overrides.yaml",

@@ -10,9 +10,9 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from lepton.model.inputs import CategoryEmbeddings
 from lepton.optimizer.parameter_groups import parameter_groups
+from lepton.optimizer.rate_scales import apply_lr_scale
 from lepton.testing.contract import Contract
 from lepton.training.checkpoint import pack, unpack
-from lepton.training.module import apply_lr_scale
 
 CODES = torch.stack([torch.arange(24) % 4, torch.arange(24) % 6], 1)  # the training rows
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from lepton.method import Method
+from lepton.training.start_score import START
 
 
 class Elapsed:
@@ -40,8 +41,20 @@ def first_candidate(methods: Sequence[Method], epochs: int) -> int:
     return min(math.ceil(grown * epochs), epochs - 1)
 
 
-def forgets_earlier(methods: Sequence[Method], epochs: int, epoch: int) -> bool:
-    """True in an epoch up to the first that counts, where earlier scores are for easier training;
-    the start counts where the first epoch does."""
-    first = first_candidate(methods, epochs)
-    return first > 0 and epoch <= first
+def is_new_best(
+    methods: Sequence[Method],
+    epochs: int,
+    epoch: int,
+    score: float,
+    best: tuple[float, int],
+) -> bool:
+    """True for an epoch whose weights are from now on the best, whose score and epoch `best` has.
+
+    What was best in an epoch before the first that counts is forgotten: its training was easier.
+    So is the start, but where growing methods say that it may stay; then none of these replaces it.
+    """
+    first, (best_score, best_epoch) = first_candidate(methods, epochs), best
+    start_stays = all(method.start_may_stay for method in methods if method.grows_until)
+    if start_stays and best_epoch == START:
+        return epoch >= first and score > best_score
+    return score > (-math.inf if 0 < first >= epoch else best_score)

@@ -15,6 +15,7 @@ from lepton.dataset.load.train_loader import TrainLoader
 from lepton.errors import Diverged
 from lepton.method import Batch, Method
 from lepton.optimizer.parameter_groups import parameter_groups
+from lepton.optimizer.rate_scales import ONE_CYCLE_KEYS, apply_lr_scale
 from lepton.randomness.streams import DrawStreams
 from lepton.scheduler.interval import Scheduler, step_after_epoch
 from lepton.seeds import derive
@@ -22,7 +23,7 @@ from lepton.task import Task
 from lepton.trainer.default import Trainer
 from lepton.training import memory
 from lepton.training.dropout_masks import MaskStream
-from lepton.training.elapsed import Elapsed, forgets_earlier
+from lepton.training.elapsed import Elapsed, is_new_best
 from lepton.training.epoch_line import epoch_line, pruned_run
 from lepton.training.loss import loss_and_normalizer, stream_names
 from lepton.training.perturbation import loss_to_learn_from, perturbing_method
@@ -34,7 +35,6 @@ from lepton.values.finite import LossCheck
 log = logging.getLogger("lepton")
 
 Watch = Callable[[int, float], bool]  # is told an epoch and its val/score; True ends the training
-ONE_CYCLE_KEYS = ("lr", "initial_lr", "max_lr", "min_lr")  # set in each group by its scheduler
 
 
 class TrainingModule(pl.LightningModule):
@@ -232,9 +232,9 @@ class TrainingModule(pl.LightningModule):
             raise Diverged(f"validation {name} is {value} after epoch {self.current_epoch + 1}")
         self._log_epoch({f"val/{name}": value}, prog_bar=True)
         self._log_epoch({"val/score": (score := self.task.as_score(value))})
-        if forgets_earlier(self.methods, self.lepton_trainer.epochs, self.current_epoch):
-            self.best_score = -math.inf  # of epochs that do not count
-        if self.trainer.strategy.broadcast(score > self.best_score):
+        best, epochs = (self.best_score, self.best_epoch), self.lepton_trainer.epochs
+        is_best = is_new_best(self.methods, epochs, self.current_epoch, score, best)
+        if self.trainer.strategy.broadcast(is_best):
             self.best_score, self.best_epoch = score, self.epoch
             self.best_state = copied_state(self.model)
 
@@ -271,6 +271,12 @@ class TrainingModule(pl.LightningModule):
         """The epoch of the whole training, of which this may be a later phase."""
         return self.first_epoch + self.current_epoch
 
+    @property
+    def total_steps(self) -> int:
+        """How many steps the optimizer makes in all epochs, once there is a trainer."""
+        batches = self.lepton_trainer.datamodule.train_dataloader().num_batches
+        return math.ceil(batches / self.accumulate) * self.lepton_trainer.epochs
+
     def configure_optimizers(self) -> dict[str, Any]:
         groups = parameter_groups(self.model)
         for method in self.methods:
@@ -281,9 +287,7 @@ class TrainingModule(pl.LightningModule):
             return {"optimizer": optimizer}
         supplied: dict[str, Any] = {"optimizer": optimizer}
         if self.steps_by_batch:
-            batches = self.lepton_trainer.datamodule.train_dataloader().num_batches
-            steps = math.ceil(batches / self.accumulate)
-            supplied["total_steps"] = steps * self.lepton_trainer.epochs
+            supplied["total_steps"] = self.total_steps
         scheduler = self.make_scheduler(**supplied)
         apply_lr_scale(optimizer, ONE_CYCLE_KEYS)
         return {"optimizer": optimizer, "lr_scheduler": scheduler}
@@ -291,10 +295,3 @@ class TrainingModule(pl.LightningModule):
     def restore_best(self) -> None:
         """Puts the weights of the best epoch back into the model."""
         self.model.load_state_dict(self.best_state)
-
-
-def apply_lr_scale(optimizer: Optimizer, keys: tuple[str, ...]) -> None:
-    """Multiplies learning rates of the groups that have an `lr_scale` and all of the keys by it."""
-    for group in optimizer.param_groups:
-        if "lr_scale" in group and all(key in group for key in keys):
-            group |= {key: group[key] * group["lr_scale"] for key in keys}

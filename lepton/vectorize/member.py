@@ -22,7 +22,7 @@ from lepton.storage.run_writing import writing_run
 from lepton.storage.shared_files import share_files
 from lepton.sweep.job import Job
 from lepton.training.checkpoint import Checkpoints
-from lepton.training.elapsed import forgets_earlier
+from lepton.training.elapsed import is_new_best
 from lepton.training.epoch_line import epoch_line, pruned_run
 from lepton.training.network import Network
 from lepton.training.publish import publish_run
@@ -133,9 +133,8 @@ class StackMember:
         self.epoch_values = {name: float(torch.tensor(number)) for name, number in named.items()}
         self.score = self.epoch_values["val/score"]
         epochs = self.job.config["trainer"]["max_epochs"]
-        if forgets_earlier(self.network.methods, epochs, epoch):
-            self.best_score = -math.inf
-        self.is_best = score > self.best_score
+        best = (self.best_score, self.network.best_epoch)
+        self.is_best = is_new_best(self.network.methods, epochs, epoch, score, best)
         if not math.isfinite(value):
             weights = best_weights_text(self.network.best_epoch) if epoch else "the first"
             message = f"validation {task.monitor} is {value} in epoch {epoch + 1}"

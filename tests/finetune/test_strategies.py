@@ -17,6 +17,7 @@ from tests.quick import quick, quick_rows
 STRATEGIES = sorted(set(find_options()["finetune"]) - {"none", "prompt"})
 REFUSED = {  # and what is said; tabm holds neither nn.Linear nor normalization
     ("lora", "tabm"): "TabM has no linear layer or convolution below its head",
+    ("adalora", "tabm"): "TabM has no linear layer or convolution below its head",
     ("dora", "tabm"): "TabM has no linear layer or convolution below its head",
     ("ia3", "tabm"): "TabM has no linear layer or convolution below its head",
     ("vera", "tabm"): "TabM has no linear layer or convolution below its head",

@@ -1,5 +1,8 @@
 """What is over of a training: counted batch by batch, alone and resumed, and in a stack."""
 
+import math
+
+import pytest
 import torch
 
 from lepton import build
@@ -8,7 +11,8 @@ from lepton.config.compose import compose
 from lepton.method import Method
 from lepton.testing.method import SHORT_TRAINING, SMALL_TABLE
 from lepton.testing.method_training import MethodTraining
-from lepton.training.elapsed import Elapsed
+from lepton.training.elapsed import Elapsed, is_new_best
+from lepton.training.start_score import START
 
 
 class Noting(Method):
@@ -51,3 +55,36 @@ def test_members_of_a_stack_have_shares_of_their_own_lengths_in_one_tensor():
     elapsed.keep(torch.tensor([1]))
     elapsed.set(4, 0, 12)
     torch.testing.assert_close(elapsed.shares, torch.tensor([4 / 5]))
+
+
+class Growing(Method):
+    """Is at its strength after half of the training."""
+
+    grows_until = 0.5
+
+
+class GrowingFromStart(Growing):
+    start_may_stay = True
+
+
+@pytest.mark.parametrize(
+    ("methods", "start", "scores", "best"),
+    [
+        ([], 5.0, [1, 2, 3, 4], START),
+        ([], 5.0, [6, 2, 3, 4], 0),
+        ([Growing()], 5.0, [9, 8, 3, 4], 3),  # 5 and 9 are of an easier training
+        ([Growing()], 5.0, [9, 8, 4, 3], 2),
+        ([GrowingFromStart()], 5.0, [9, 8, 3, 4], START),
+        ([GrowingFromStart()], 5.0, [9, 8, 3, 6], 3),
+        ([GrowingFromStart()], None, [9, 8, 4, 3], 2),
+        ([GrowingFromStart(), Growing()], 5.0, [9, 8, 4, 3], 2),
+    ],
+)
+def test_the_best_is_an_epoch_at_full_strength_or_the_start_where_a_method_lets_it_stay(
+    methods, start, scores, best
+):
+    best_score, best_epoch = (-math.inf, 0) if start is None else (start, START)
+    for epoch, score in enumerate(scores):
+        if is_new_best(methods, len(scores), epoch, score, (best_score, best_epoch)):
+            best_score, best_epoch = score, epoch
+    assert best_epoch == best

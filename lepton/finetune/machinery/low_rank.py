@@ -1,4 +1,4 @@
-"""Low-rank updates of linear layers and convolutions, for LoRA and DoRA."""
+"""Low-rank updates of linear layers and convolutions, for LoRA, DoRA and AdaLoRA."""
 
 import re
 from typing import Any
@@ -15,6 +15,34 @@ from lepton.finetune.machinery.adapters import (
 )
 
 
+def low_rank_layers(
+    model: nn.Module,
+    *,
+    rank: int,
+    alpha: float,
+    dropout: float,
+    targets: list[str] | None,
+    option: str,
+    rank_key: str = "rank",
+) -> list[str]:
+    """The names of the layers that get updates of a rank.
+
+    Raises: ConfigError for sizes with which nothing would be learned.
+    """
+    if rank < 1:
+        raise ConfigError(f"finetune.{rank_key}: {rank} is too small; 1 at least")
+    if not alpha > 0:
+        raise ConfigError(f"finetune.alpha: {alpha} would undo every update; above 0")
+    if not 0 <= dropout < 1:
+        raise ConfigError(f"finetune.dropout: {dropout} is not a share, 0 to below 1")
+    names = adaptable_layers(model, targets, option)
+    layers = [model.get_submodule(name) for name in names]
+    widest = max(size for layer in layers for size in layer.get_parameter("weight").shape)
+    if rank > widest:
+        raise ConfigError(f"finetune.{rank_key}: {rank} is above the widest layer's {widest}")
+    return names
+
+
 def inject_low_rank(
     model: nn.Module,
     *,
@@ -27,19 +55,11 @@ def inject_low_rank(
 ) -> nn.Module:
     """The network with updates of a rank, which are trained; `variant` is for peft's LoraConfig.
 
-    Raises: ConfigError for sizes with which nothing would be learned.
+    Raises: ConfigError, as `low_rank_layers`.
     """
-    if rank < 1:
-        raise ConfigError(f"finetune.rank: {rank} is too small; 1 at least")
-    if not alpha > 0:
-        raise ConfigError(f"finetune.alpha: {alpha} would undo every update; above 0")
-    if not 0 <= dropout < 1:
-        raise ConfigError(f"finetune.dropout: {dropout} is not a share, 0 to below 1")
-    names = adaptable_layers(model, targets, option)
-    layers = [model.get_submodule(name) for name in names]
-    widest = max(size for layer in layers for size in layer.get_parameter("weight").shape)
-    if rank > widest:
-        raise ConfigError(f"finetune.rank: {rank} is above the widest layer's {widest}")
+    names = low_rank_layers(
+        model, rank=rank, alpha=alpha, dropout=dropout, targets=targets, option=option
+    )
     peft_config = import_peft().LoraConfig(
         r=rank,
         lora_alpha=alpha,

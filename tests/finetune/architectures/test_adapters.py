@@ -24,7 +24,7 @@ from tests.finetune.architectures.test_trained_parameters import (
 )
 from tests.quick import quick, quick_rows
 
-ADAPTERS = ["lora", "dora", "ia3", "vera"]
+ADAPTERS = ["lora", "adalora", "dora", "ia3", "vera"]
 LEARNED = "encoder.prompt.prompt_encoder.default.embedding.weight"
 TOKENS = 3
 PAIRS = [(name, strategy) for name in ARCHITECTURES for strategy in ADAPTERS]

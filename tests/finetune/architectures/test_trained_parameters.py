@@ -10,6 +10,7 @@ from lepton.dataset.inputs.audio import AudioInputs
 from lepton.dataset.inputs.image import ImageInputs
 from lepton.errors import ConfigError
 from lepton.example import make_batch, make_specs, make_text_spec
+from lepton.finetune.adalora import AdaLoRA
 from lepton.finetune.bitfit import BitFit
 from lepton.finetune.dora import DoRA
 from lepton.finetune.full import Full
@@ -33,6 +34,10 @@ from tests.quick import quick_rows
 RANK = 2
 HEAD = {"head.1.weight": 3 * 8, "head.1.bias": 3}
 ADAPTER = {"rank": RANK, "alpha": 4.0, "dropout": 0.0, "targets": None, "keep": None}
+ADALORA = {
+    **(ADAPTER | {"rank": RANK - 1, "initial_rank": RANK}),
+    **{"warmup": 0.0, "final": 0.5, "every": 1, "orthogonal": 0.1, "smoothing": 0.85},
+}
 LORA = {**ADAPTER, "start": None, "rank_stabilized": False, "rate_ratio": 1.0}
 PROBE = {"start": None, "standardize": False}
 STRATEGIES = {
@@ -46,6 +51,7 @@ STRATEGIES = {
     "bitfit": lambda: BitFit(keep=None),
     "norm": lambda: Norm(keep=None),
     "lora": lambda: LoRA(**LORA),
+    "adalora": lambda: AdaLoRA(**ADALORA),
     "dora": lambda: DoRA(**ADAPTER),
     "ia3": lambda: IA3(targets=None, keep=None),
     "vera": lambda: VeRA(rank=RANK, initial=0.1, dropout=0.0, targets=None, keep=None),
@@ -111,6 +117,11 @@ def adapter_sizes(strategy, inputs, outputs):
         return {"ia3_l.default": outputs}
     if strategy == "vera":
         return {"vera_lambda_b.default": outputs, "vera_lambda_d.default": RANK}
+    if strategy == "adalora":
+        return {
+            **{"lora_A.default": RANK * inputs, "lora_B.default": RANK * outputs},
+            "lora_E.default": RANK,
+        }
     low_rank = {"lora_A.default.weight": RANK * inputs, "lora_B.default.weight": RANK * outputs}
     size = {"lora_magnitude_vector.default.weight": outputs}
     return low_rank | (size if strategy == "dora" else {})
@@ -133,7 +144,7 @@ def moved_by_training(model, batch):
 
 PAIRS = [(name, strategy) for name in ARCHITECTURES for strategy in STRATEGIES]
 QUICK = [(name, "last_k") for name in ARCHITECTURES]
-QUICK += [("gpt2", strategy) for strategy in ("norm", "lora", "dora", "ia3", "vera")]
+QUICK += [("gpt2", strategy) for strategy in ("norm", "lora", "adalora", "dora", "ia3", "vera")]
 QUICK += [("vit", "lora"), ("t5", "bitfit"), ("qwen2", "bitfit"), ("wav2vec2", "norm")]
 
 

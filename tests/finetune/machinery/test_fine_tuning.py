@@ -29,7 +29,7 @@ from tests.quick import quick, quick_rows
 from tests.tampering import forget_digests
 
 STRATEGIES = sorted(set(find_options()["finetune"]) - {"none", "prompt"})
-ADAPTERS = ("lora", "dora", "ia3", "vera")
+ADAPTERS = ("lora", "adalora", "dora", "ia3", "vera")
 
 
 def training_data(folder):
@@ -313,6 +313,7 @@ def test_the_second_phase_starts_from_the_best_probe(model, tune, pretrained, mo
 OVERRIDES_BY_STRATEGY = {
     "gradual_unfreeze": ("trainer.max_epochs=5",),
     "lora": ("model.dropout=0.3", "finetune.dropout=0.2", "trainer.max_epochs=3"),
+    "adalora": ("model.dropout=0.3", "finetune.dropout=0.2", "trainer.max_epochs=3"),
     "l2sp": ("regularization=[ema,label_smoothing]", "trainer.max_epochs=3"),
     "layerwise_lr": ("scheduler=one_cycle", "trainer.max_epochs=3"),
     "head": ("trainer.max_epochs=3", "regularization=[ema]"),
@@ -339,7 +340,7 @@ def test_a_tuning_stopped_again_and_again_ends_as_one_that_was_not(
     assert stops >= 2
     uninterrupted = run(*overrides)
     assert fingerprint(folder) == fingerprint(uninterrupted)
-    weights = "adapter" if name == "lora" else "model"
+    weights = "adapter" if name in ADAPTERS else "model"
     stopped_state, whole_state = (
         load_file(f / f"{weights}.safetensors") for f in (folder, uninterrupted)
     )
@@ -471,7 +472,8 @@ def test_random_tokens_before_the_text_are_no_start_that_may_be_kept(
 @pytest.mark.parametrize(
     "words",
     [
-        *([f"finetune={name}", "finetune.keep=whole"] for name in (*ADAPTERS, "vera")),
+        *([f"finetune={name}", "finetune.keep=whole"] for name in ADAPTERS if name != "adalora"),
+        ["finetune=adalora", "finetune.keep=whole", "finetune.rank=2", "finetune.initial_rank=4"],
         ["finetune=lora", "finetune.start=pissa", "finetune.rank=2"],
     ],
     ids=" ".join,
