@@ -137,11 +137,12 @@ def _compare(
     dataset: str | None,
     further: Sequence[str],
 ) -> Comparison | None:
-    """The comparison on one data set; None where its runs lack the metric or a key."""
+    """The comparison on one data set; None where its runs lack the metric or all keys."""
     finished = runs[runs["status"] == "finished"].dropna(axis=1, how="all")
     metric = metric or default_metric(finished)
-    if metric is None or metric not in finished or not set(keys) <= set(finished):
+    if metric is None or metric not in finished or not {*keys} & {*finished}:
         return None
+    finished = finished.assign(**{key: None for key in keys if key not in finished})
     scored = finished[np.isfinite(finished[metric].astype(float))]
     if scored.empty:
         return None

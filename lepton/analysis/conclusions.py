@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from lepton.analysis.comparison import Comparison
+from lepton.analysis.label_use import label_use_note
 from lepton.analysis.score_metrics import selection_name
 from lepton.stats.pairs import PairedScores
 from lepton.stats.repetitions import MIN_UNITS
@@ -45,6 +46,7 @@ def caveats(comparisons: list[Comparison]) -> list[str]:
     """Sentences on what scores, pairs of seeds, and differences without pairs do not say."""
     cautions = dict.fromkeys(comparison.caution for comparison in comparisons)
     sentences = [caution for caution in cautions if caution]
+    sentences += label_use_note([comparison.dataset for comparison in comparisons])
     if any(comparison.unpaired for comparison in comparisons):
         sentences.append(
             "A difference without pairs is also one of all else that the runs differ in, and a "

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from lepton.analysis.label_use import with_label_use
 from lepton.config.data_identity import (
     IDENTITY_KEY,
     PATH,
@@ -32,7 +33,7 @@ def with_data_sets(frame: pd.DataFrame) -> pd.DataFrame:
     """A table of runs whose column `dataset` holds names of data sets, not of options.
 
     The same content with the same target has one name, whichever option, path or study it was read
-    by; two contents have two.
+    by; two contents have two. So have runs on one content that used its labels in different ways.
     """
     if "dataset" not in frame:
         return frame
@@ -40,7 +41,7 @@ def with_data_sets(frame: pd.DataFrame) -> pd.DataFrame:
     identities = _identities(frame)
     names = _unique_names(frame, identities)
     # by a function: pandas 2 makes an index of names, which tuples cannot be the keys of
-    return frame.assign(dataset=identities.map(names.get, na_action="ignore"))
+    return with_label_use(frame.assign(dataset=identities.map(names.get, na_action="ignore")))
 
 
 def unrecorded_note(frame: pd.DataFrame) -> str | None:

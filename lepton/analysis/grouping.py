@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lepton.analysis.label_use import VALIDATION
 from lepton.config.data_identity import IDENTITY_KEY, tells_data
 from lepton.config.identity import COSMETIC_DATASET_KEYS
 from lepton.config.inner_options import inner_group
@@ -47,7 +48,7 @@ def varying_settings(frame: pd.DataFrame, groups: set[str]) -> list[str]:
         column
         for column in frame.columns
         if column.partition(".")[0] not in FACT_COLUMNS and "/" not in column
-        if column not in COSMETIC_SETTINGS and not tells_data(column)
+        if column not in (*COSMETIC_SETTINGS, VALIDATION) and not tells_data(column)
     ]
     varying = [c for c in settings if c in groups and frame[c].nunique() > 1]
     for column in settings:

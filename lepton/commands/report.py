@@ -2,6 +2,7 @@
 
   STUDY                 a study's folder, or its name in runs/
   --compare KEYS        the keys whose options are compared
+  --curve KEY           the number over which these options are shown, as dataset.shots
   --metric NAMES        the metric that they are compared by, and what is told beside it: as
                         auroc,ece,seconds
   --where CONDITION     the runs looked at: 'split_seed == 0 and model != linear'
@@ -15,6 +16,7 @@
 examples:
   lepton report first
   lepton report first second --compare model,optimizer --out reports/both
+  lepton report first --compare model,dataset.fraction --curve dataset.fraction
   lepton report first --watch
 """
 
@@ -81,6 +83,7 @@ def _request(
         options.select,
         shlex.join(["lepton", "report", *_without(arguments, "--figure", "--port")]),
         filter_note,
+        options.curve,
     )
 
 
@@ -101,6 +104,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = CommandParser("report", USAGE, allow_abbrev=False)
     parser.add_argument("studies", nargs="+", metavar="STUDY")
     parser.add_argument("--compare", metavar="KEYS")
+    parser.add_argument("--curve", metavar="KEY")
     parser.add_argument("--baseline", metavar="OPTION")
     parser.add_argument("--metric", metavar="NAMES")
     parser.add_argument("--select", metavar="NAME", default="score")

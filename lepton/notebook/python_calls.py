@@ -20,7 +20,7 @@ PYTHON_NAMES = (  # of flags, in what commands say of a mistake
     (r"write -m (\S+)", r"give lepton.multirun \1"),
     (r"--compare\b", "by"),
     (r"--out\b", "folder"),
-    (r"--(baseline|metric|select)\b", r"\1"),
+    (r"--(baseline|curve|metric|select)\b", r"\1"),
 )
 
 

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from lepton.analysis.run_filter import FilteredRuns
 
 SCORE = "score"
-EXAMPLES = {"metric": "accuracy", "baseline": "linear", "select": "val/auroc"}
+EXAMPLES = {
+    "metric": "accuracy",
+    "baseline": "linear",
+    "select": "val/auroc",
+    "curve": "dataset.shots",
+}
 
 
 class Study:
@@ -97,6 +102,7 @@ class Study:
         self,
         by: str | list[str] | None = None,
         *,
+        curve: str | None = None,
         metric: str | None = None,
         baseline: str | None = None,
         select: str = "score",
@@ -104,6 +110,8 @@ class Study:
         folder: str | Path | None = None,
     ) -> Path:
         """The folder in which the report is written, by default reports/STUDY.
+
+        `curve` is the key of a number, as dataset.shots, over which the options are shown.
 
         Raises: LeptonError as `compare`, and for a folder that holds something else.
         """
@@ -114,7 +122,7 @@ class Study:
         with python_call():
             out = given_path("folder", folder or default, f"folder={str(default)!r}")
             filtered, keys = self._runs(where), names_of("by", by)
-            asked = _names(metric=metric, baseline=baseline, select=select)
+            asked = _names(metric=metric, baseline=baseline, select=select, curve=curve)
             metric = asked.pop("metric")
             flags = {"compare": ",".join(keys) if keys else None, "metric": metric, **asked}
             flags |= {"where": where}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lepton.analysis.compared_keys import check_keys
+from lepton.analysis.compared_keys import check_curve, check_keys
 from lepton.analysis.comparison import (
     Comparison,
     comparable_runs,
@@ -27,6 +27,7 @@ from lepton.report.blocks import Report, Section
 from lepton.report.dataset_runs import split_by_dataset
 from lepton.report.sections.best_setting import best_setting_section
 from lepton.report.sections.comparison import comparison_section, forest_plot
+from lepton.report.sections.curve import curve_sections
 from lepton.report.sections.derived_runs import derived_sections
 from lepton.report.sections.error_analysis import error_analysis_section
 from lepton.report.sections.fine_tuning import fine_tuning_section
@@ -53,6 +54,7 @@ class ReportRequest:
     select: str
     command: str
     filter_note: str | None = None  # which runs were left out
+    curve: str | None = None  # the key of a number over which the options are shown
 
 
 def assemble_report(frame: pd.DataFrame, request: ReportRequest) -> Report:
@@ -77,7 +79,11 @@ def assemble_report(frame: pd.DataFrame, request: ReportRequest) -> Report:
     comparisons = compare(frame, keys, **options, further=further) if keys else []
     datasets = split_by_dataset(trained_runs, comparisons, metric)
     metrics = [*dict.fromkeys(dataset.metric for dataset in datasets)]
-    sections = _comparison_sections(comparisons, finished)
+    sections = _comparison_sections(comparisons, finished, without_curve=request.curve)
+    if request.curve is not None:
+        named = request.baseline is not None
+        told = {"is_baseline_named": named, "select": select}
+        sections += curve_sections(frame, datasets, comparisons, request.curve, **told)
     if not comparisons:
         sections.append(result_section(trained_runs, metrics[0], varied))
     sections += ranking_section(comparisons)
@@ -121,8 +127,11 @@ def _compared_keys(
 
     Raises: LeptonError where there is none, and a baseline was asked for.
     """
-    if request.keys:
-        return check_keys(request.keys, comparable_runs(finished, request.keys))
+    keys = request.keys
+    if request.curve is not None:
+        check_curve(request.curve, keys, comparable_runs(finished, keys or []))
+    if keys:
+        return check_keys(keys, comparable_runs(finished, keys))
     candidates = [k for k in varied if k != "dataset" and _has_few_options(trained_runs, k)]
     by_share = [k for k in key_importance.shares if k in candidates] if key_importance else []
     if not candidates and request.baseline is not None:
@@ -139,10 +148,16 @@ def _has_few_options(runs: pd.DataFrame, key: str) -> bool:
     return 2 <= count <= MAX_OPTIONS and is_repeated
 
 
-def _comparison_sections(comparisons: list[Comparison], finished: pd.DataFrame) -> list[Section]:
+def _comparison_sections(
+    comparisons: list[Comparison], finished: pd.DataFrame, *, without_curve: str | None
+) -> list[Section]:
+    """A section for each data set; `without_curve` has figures in a section of its own."""
     return [
         comparison_section(
-            comparison, _compared_runs(finished, comparison), with_figures=i < MAX_DATASETS
+            comparison,
+            _compared_runs(finished, comparison),
+            with_figures=i < MAX_DATASETS,
+            without_curve=without_curve,
         )
         for i, comparison in enumerate(comparisons)
     ]

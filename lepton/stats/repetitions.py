@@ -9,7 +9,11 @@ import pandas as pd
 
 SPLIT_KEYS = ("dataset.fold", "dataset.split_seed")  # settings that change which rows are tested
 MIN_UNITS = 3  # fewer have no interval and no test
-ROW_COLUMNS = ("rows/train", "rows/val", "rows/test")
+TRAIN, VAL, TEST = "rows/train", "rows/val", "rows/test"
+LEFT_OUT = "rows/left_out"  # of the training rows, by shots or a fraction
+ROW_COLUMNS = (TRAIN, VAL, TEST, LEFT_OUT)
+TEST_FILE = "dataset.test_path"
+FIXED_TESTS = ("time", "column")  # ways to split in which split_seed draws no test rows
 
 
 @dataclass(frozen=True)
@@ -80,11 +84,34 @@ def _varies(runs: pd.DataFrame, key: str) -> bool:
 
 
 def tested_by_learned(runs: pd.DataFrame) -> float:
-    """Rows tested by rows learned from; validation rows choose the epoch and are learned from."""
-    if not all(column in runs for column in ROW_COLUMNS):
+    """Rows tested by rows learned from; validation rows choose the epoch and are learned from.
+
+    Training rows that were left out count too: what two splits have in common are test rows, as
+    many as there are in all rows, however few are trained on.
+    """
+    if not all(column in runs for column in (TRAIN, TEST)):
         return 0.0
-    train, val, test = (runs[column].mean() for column in ROW_COLUMNS)
-    return float(test / (train + val))
+    others = [runs[column].fillna(0) for column in (TRAIN, VAL, LEFT_OUT) if column in runs]
+    return float(runs[TEST].mean() / sum(others).mean())
+
+
+def with_rows_left_out(frame: pd.DataFrame) -> pd.DataFrame:
+    """The runs with the number of training rows that shots or a fraction left out, as far as the
+    share of the test rows tells it."""
+    if TEST not in frame or TRAIN not in frame:
+        return frame
+    names = (*("dataset.shots", "dataset.fraction", "dataset.test_size", "dataset.folds"), VAL)
+    columns = (frame[name] if name in frame else pd.Series(np.nan, frame.index) for name in names)
+    shots, fraction, size, folds, val = (pd.to_numeric(c, errors="coerce") for c in columns)
+    is_subsampled = shots.notna() | (fraction < 1)
+    if "dataset.split" in frame:
+        size = size.where(~frame["dataset.split"].isin(FIXED_TESTS))
+    if TEST_FILE in frame:
+        size = size.where(frame[TEST_FILE].isna())
+    size = size.where(folds.isna(), 1 / folds)
+    untested = frame[TEST] * (1 - size) / size.where(size > 0)
+    left_out = (untested - frame[TRAIN] - val.fillna(0)).clip(lower=0).where(is_subsampled)
+    return frame.assign(**{LEFT_OUT: left_out}) if left_out.notna().any() else frame
 
 
 def interval_ratio(runs: pd.DataFrame, splits: list[str], units: int) -> float:

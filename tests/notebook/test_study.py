@@ -188,6 +188,11 @@ def test_the_ensemble_is_the_command_s(lepton, here, study, fingerprint):
         ),
         (lambda s: s.compare(select=3), "select: 3 is no name; select='val/auroc'"),
         (lambda s: s.report(metric=["f1"]), "metric: ['f1'] is no name; metric='accuracy'"),
+        (lambda s: s.report("model", curve=3), "curve: 3 is no name; curve='dataset.shots'"),
+        (
+            lambda s: s.report(curve="seed"),
+            "curve seed: needs by, the keys whose options are shown",
+        ),
         (lambda s: s.report(where=3), "where: int is no condition; write it as 'split_seed == 0"),
         (
             lambda s: s.report(folder=3),

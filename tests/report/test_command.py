@@ -313,6 +313,7 @@ def test_inputs_are_not_shown_where_the_data_are_not_those_of_the_run(report, st
             (["--compare", "modle"], "--compare modle: no such setting; did you mean 'model'?"),
             (["--compare", "dataset"], "all 6 finished runs have dataset=german_credit"),
             (["--select", "test/auroc"], "use val/auroc"),
+            (["--curve", "model.width"], "--curve model.width: needs --compare, the keys"),
             (["--baseline", "x"], "--baseline x: no such option of model"),
             (["--metric", "rmse"], "test/rmse: no finished run has it"),
             (["--metric", "seconds"], "--metric seconds: stands behind a metric"),
@@ -332,7 +333,7 @@ def test_inputs_are_not_shown_where_the_data_are_not_those_of_the_run(report, st
             (["--watch", "--port", "65536"], "--port 65536: "),
             (["--fast"], "report: unrecognized arguments: --fast; usage: lepton report STUDY"),
         ],
-        *(0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 14),
+        *(0, 1, 2, 3, 4, 5, 6, 11, 12, 13, 14, 15),
     ),
 )
 def test_a_mistake_is_a_line_and_writes_nothing(study, here, arguments, message):

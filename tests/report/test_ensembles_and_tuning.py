@@ -9,7 +9,7 @@ import pytest
 
 import lepton.commands.report  # noqa: F401, which keeps the function that a test replaces
 import lepton.report.write as report_writing
-from lepton import train
+from lepton import Study, train
 from lepton.config.compose import compose
 from lepton.storage.study_table import load
 
@@ -82,6 +82,26 @@ def test_a_number_that_is_compared_has_a_line_for_each_other_option(write_report
     svg = (folder / "plots" / "score_over_dataset.shots.svg").read_text()
     for label in ("head", "full", "untuned"):
         assert f">{label}<" in svg
+
+
+def test_a_curve_stands_in_the_page_in_markdown_and_in_a_file(tuned_study, write_report):
+    folder = write_report("--compare", "finetune,dataset.shots", "--curve", "dataset.shots")
+    table = pd.read_csv(folder / "curve.csv").set_index(["dataset.shots", "finetune"])
+    frame = load(tuned_study)
+    frame = frame[frame["ensemble"].isna()]
+    means = frame.groupby(["dataset.shots", "finetune"])[["test/auroc", "before/test/auroc"]].mean()
+    for option, (after, before) in means.iterrows():
+        shown = table.loc[option, ["test auroc", "untuned"]].astype(float)
+        assert [*shown] == pytest.approx([after, before], abs=1e-4)
+    assert set(table["training rows"]) == {8, 16, 32}
+    for text in ((folder / name).read_text() for name in ("report.html", "report.md")):
+        assert "test auroc over dataset.shots" in text
+        assert "curve_dataset.shots" in text
+        assert "score_over_dataset.shots" not in text
+    written = (folder / "curve.csv").read_bytes()
+    again = Study("few").report(["finetune", "dataset.shots"], curve="dataset.shots")
+    assert (again / "curve.csv").read_bytes() == written
+    assert "--curve dataset.shots" in (again / "report.md").read_text()
 
 
 def test_an_ensemble_stands_beside_its_members_and_is_no_option(tuned_study, write_report):

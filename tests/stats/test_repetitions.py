@@ -12,7 +12,11 @@ from lepton.metric.ranges import RANGES, metric_range
 from lepton.metric.scoring import METRICS
 from lepton.report.number_format import format_interval
 from lepton.stats.pairs import mean_interval
-from lepton.stats.repetitions import unit_scores, unit_scores_by_group
+from lepton.stats.repetitions import (
+    unit_scores,
+    unit_scores_by_group,
+    with_rows_left_out,
+)
 
 ROWS = {"rows/train": 640, "rows/val": 160, "rows/test": 200}
 
@@ -151,3 +155,53 @@ def test_many_groups_at_once_have_the_units_of_each_by_itself():
         units.add(scores.unit)
     assert group == 40
     assert units == {"run", "seed", "split"}
+
+
+def draw_of_few_rows(generator, *, rows, splits, tested, luck):
+    """Differences of two options on the test rows that each split draws, whose mean is 0.
+
+    `luck`: what the few rows that are trained on do to a score, beside what the test rows do.
+    """
+    gaps = generator.normal(0, 0.3, rows)
+    drawn = [generator.permutation(rows)[:tested] for _ in range(splits)]
+    return np.array([gaps[test].mean() for test in drawn]) + generator.normal(0, luck, splits)
+
+
+@pytest.mark.parametrize("luck", [0.0, 0.03])
+def test_intervals_over_draws_of_few_rows_hold_the_truth_and_are_not_several_times_too_wide(luck):
+    facts = {"rows/train": 32, "rows/val": 10, "rows/test": 120}
+    facts |= {"dataset.shots": 16, "dataset.test_size": 0.2, "dataset.split": "group"}
+    few = runs(5, 1, **facts)
+    ratio = unit_scores(with_rows_left_out(few), "test/auroc").ratio
+    assert ratio == pytest.approx(120 / 480)  # and not 120 / 42, which is over three times as wide
+    generator = np.random.default_rng(1)
+    told = {"rows": 600, "splits": 5, "tested": 120, "luck": luck}
+    intervals = [mean_interval(draw_of_few_rows(generator, **told), ratio) for _ in range(1000)]
+    held = np.mean([low <= 0 <= high for _, low, high in intervals])
+    assert 0.93 <= held <= (0.97 if luck == 0 else 0.995)
+
+
+def test_rows_left_out_are_told_by_the_share_of_the_test_rows_or_by_folds():
+    frame = pd.DataFrame(
+        {
+            "rows/train": [640, 48, 48, 64, 48],
+            "rows/val": [160, 160, np.nan, 160, 160],
+            "rows/test": [200, 200, 200, 250, 200],
+            "dataset.shots": [None, 24, 24, None, 24],
+            "dataset.fraction": [1.0, 1.0, 1.0, 0.1, 1.0],
+            "dataset.test_size": 0.2,
+            "dataset.folds": [None, None, None, 4, None],
+            "dataset.split": [*["stratified"] * 4, "column"],
+        }
+    )
+    left_out = with_rows_left_out(frame)["rows/left_out"].tolist()
+    assert left_out == pytest.approx([np.nan, 592, 752, 526, np.nan], nan_ok=True)
+    assert "rows/left_out" not in with_rows_left_out(frame.head(1))
+
+
+def test_splits_without_a_validation_split_are_corrected_all_the_same():
+    frame = runs(4, 1, **{"rows/train": 800, "rows/test": 200})
+    means = frame[frame["model"] == "a"]["test/auroc"]
+    half_width = stats.t.ppf(0.975, 3) * means.std() * np.sqrt(1 / 4 + 200 / 800)
+    row = first_row(frame)
+    assert row["high"] - row["mean"] == pytest.approx(half_width)

@@ -117,7 +117,7 @@ def score_over_number(
     A line an option of the other keys; a dotted one for the untuned networks, where there are any.
     """
     figure, ax = subplots(6.4, 3.4)
-    positions = _positions(runs[key])
+    positions = number_positions(runs[key])
     options = rows_by_key(runs, other_keys)[:MAX_LINES]
     for i, (option, option_runs) in enumerate(options):
         style = {"color": series_color(i), "label": option_label(option)}
@@ -133,12 +133,14 @@ def score_over_number(
     return figure
 
 
-def _positions(column: pd.Series) -> dict[float | None, float]:
+def number_positions(column: pd.Series) -> dict[float | None, float]:
     """The place of each value on the axis, logarithmic for values over a wide range.
 
     None, which is no number, stands to the right of the largest.
     """
     values = sorted(column.dropna().unique().astype(float))
+    if not values:
+        return {None: 0.0}
     is_logarithmic = values[0] > 0 and values[-1] / values[0] > 8
     scaled = np.log(values) if is_logarithmic else values
     positions: dict[float | None, float] = dict(zip(values, scaled, strict=True))

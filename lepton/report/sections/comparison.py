@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from lepton.analysis.compared_keys import is_number
 from lepton.analysis.comparison import Comparison, setting_text
 from lepton.analysis.conclusions import conclusions
 from lepton.analysis.further_metrics import SECONDS
@@ -23,16 +24,24 @@ MIN_VALUES = 3  # of a number, to draw the score over it
 
 
 def comparison_section(
-    comparison: Comparison, finished: pd.DataFrame, *, with_figures: bool
+    comparison: Comparison,
+    finished: pd.DataFrame,
+    *,
+    with_figures: bool,
+    without_curve: str | None = None,
 ) -> Section:
-    """The section on one data set's comparison; `finished` holds the runs compared."""
+    """The section on one data set's comparison; `finished` holds the runs compared.
+
+    Of the key `without_curve` the score is drawn elsewhere.
+    """
     blocks: list[Block] = [Text(sentence) for sentence in conclusions(comparison)]
     blocks += [comparison_table(comparison), *further_blocks(comparison)]
     if comparison.runs_without_metric:
         blocks.append(Note(_runs_left_out(comparison.runs_without_metric, comparison.metric)))
     if with_figures:
         blocks.append(_distribution(comparison, finished))
-        blocks += _scores_over_numbers(comparison, finished)
+        keys = [key for key in comparison.keys if key != without_curve]
+        blocks += _scores_over_numbers(comparison, finished, keys)
         blocks += _paired_change(comparison)
     question = f"Which {' and '.join(comparison.keys)} is better{on_dataset(comparison.dataset)}?"
     return Section(question, blocks)
@@ -220,18 +229,15 @@ def _distribution(comparison: Comparison, finished: pd.DataFrame) -> Figure:
     )
 
 
-def _scores_over_numbers(comparison: Comparison, finished: pd.DataFrame) -> list[Figure]:
-    """The score over each compared key that is a number, one line an option of the other keys."""
+def _scores_over_numbers(
+    comparison: Comparison, finished: pd.DataFrame, keys: list[str]
+) -> list[Figure]:
+    """The score over each of the keys that is a number, one line an option of the other keys."""
     return [
         _score_over_number(comparison, finished, key)
-        for key in comparison.keys
-        if _is_number(finished[key]) and finished[key].nunique() >= MIN_VALUES
+        for key in keys
+        if is_number(finished[key]) and finished[key].nunique() >= MIN_VALUES
     ]
-
-
-def _is_number(column: pd.Series) -> bool:
-    values = column.dropna()
-    return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
 
 
 def _score_over_number(comparison: Comparison, finished: pd.DataFrame, key: str) -> Figure:

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from lepton.analysis.changes import changes_by_option
 from lepton.analysis.comparison import PREFERRED_METRICS, setting_text
 from lepton.analysis.conclusions import SIGNIFICANCE_LEVEL
-from lepton.analysis.grouping import REPETITION_KEYS, rows_by_key, settings_to_match
 from lepton.metric.direction import larger_is_better
 from lepton.metric.ranges import metric_range
 from lepton.report.blocks import Block, Figure, Section, Table, Text
@@ -13,7 +13,7 @@ from lepton.report.dataset_runs import DatasetRuns
 from lepton.report.figures.fine_tuning import before_after
 from lepton.report.figures.labels import option_label
 from lepton.report.number_format import format_interval, format_number, format_p_value
-from lepton.stats.pairs import PairedScores, holm, paired_scores
+from lepton.stats.pairs import PairedScores, holm
 
 MAX_OPTIONS = 24
 
@@ -92,19 +92,8 @@ def _forgetting(dataset: DatasetRuns, keys: list[str]) -> list[Block]:
 def _changes(
     runs: pd.DataFrame, keys: list[str], before: str, after: str
 ) -> dict[tuple, PairedScores]:
-    """The pairs of two columns of the same runs by option, averaged as comparisons do it."""
-    if before not in runs or after not in runs:
-        return {}
-    runs = runs[runs[before].notna() & runs[after].notna()]
-    if runs.empty:
-        return {}
-    keys = [key for key in keys if key in runs]
-    changes = {}
-    for option, after_runs in rows_by_key(runs, keys)[:MAX_OPTIONS]:
-        before_runs = after_runs.assign(**{after: after_runs[before]})
-        settings = settings_to_match(after_runs, before_runs, keys)
-        changes[option] = paired_scores(after_runs, before_runs, after, settings, REPETITION_KEYS)
-    return changes
+    """The changes of the first options."""
+    return dict([*changes_by_option(runs, keys, before, after).items()][:MAX_OPTIONS])
 
 
 def _change_blocks(

@@ -4,6 +4,7 @@ import pandas as pd
 
 from lepton.analysis.comparison import Comparison, setting_text
 from lepton.analysis.conclusions import SIGNIFICANCE_LEVEL
+from lepton.analysis.label_use import label_use_note, without_label_use
 from lepton.report.blocks import Block, Figure, Note, Section, Table, Text
 from lepton.report.figures.ranking import critical_difference
 from lepton.report.number_format import format_number
@@ -16,8 +17,11 @@ MIN_DATASETS = 12  # of P(better), which of fewer is too sure of itself
 
 def ranking_section(comparisons: list[Comparison]) -> list[Section]:
     """The average ranks of options over several data sets; no section for one data set."""
-    if len(comparisons) < 2:
+    if _count_datasets(comparisons) < 2:
         return []
+    if label_use_note([comparison.dataset for comparison in comparisons]):
+        text = "Some data sets stand here in two kinds, which share their test rows: no ranks."
+        return [Section(TITLE, [Note(text)])]
     option_ranks = _ranks(comparisons)
     if option_ranks.datasets < 2:
         text = "The data sets have no two in common on which every option was run: no ranks."
@@ -39,10 +43,15 @@ def ranking_section(comparisons: list[Comparison]) -> list[Section]:
 
 def ranking_conclusion(comparisons: list[Comparison]) -> list[str]:
     """One sentence on which options rank better, or none where nothing can be ranked."""
-    if len(comparisons) < 2:
+    datasets = [comparison.dataset for comparison in comparisons]
+    if len(datasets) < 2 or label_use_note(datasets):
         return []
     option_ranks = _ranks(comparisons)
     return [_conclusion(option_ranks)] if option_ranks.datasets > 1 else []
+
+
+def _count_datasets(comparisons: list[Comparison]) -> int:
+    return len({without_label_use(comparison.dataset) for comparison in comparisons})
 
 
 def _ranks(comparisons: list[Comparison]) -> Ranks:
