@@ -140,5 +140,6 @@ def _place(
 
 
 def _rows(scored: pd.DataFrame) -> tuple[int, int] | None:
-    rows = scored[TRAINED_ROWS].dropna() if TRAINED_ROWS in scored else []
-    return (int(rows.min()), int(rows.max())) if len(rows) else None
+    if TRAINED_ROWS not in scored or scored[TRAINED_ROWS].isna().all():
+        return None
+    return int(scored[TRAINED_ROWS].min()), int(scored[TRAINED_ROWS].max())

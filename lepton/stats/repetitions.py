@@ -91,8 +91,8 @@ def tested_by_learned(runs: pd.DataFrame) -> float:
     """
     if not all(column in runs for column in (TRAIN, TEST)):
         return 0.0
-    others = [runs[column].fillna(0) for column in (TRAIN, VAL, LEFT_OUT) if column in runs]
-    return float(runs[TEST].mean() / sum(others).mean())
+    others = [runs[column].fillna(0).mean() for column in (TRAIN, VAL, LEFT_OUT) if column in runs]
+    return float(runs[TEST].mean() / sum(others))
 
 
 def with_rows_left_out(frame: pd.DataFrame) -> pd.DataFrame:

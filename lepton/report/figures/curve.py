@@ -69,7 +69,7 @@ def _line(ax: "Axes", curve: Curve, option: tuple, x: np.ndarray, color: str) ->
 def untuned_lines(curve: Curve, options: list[tuple]) -> dict[tuple | None, list[float]]:
     """The scores of the untuned networks at each place by option; under None where they are the
     same for all of them."""
-    lines = {
+    lines: dict[tuple | None, list[float]] = {
         option: [
             float(place.untuned[option].baseline.mean()) if option in place.untuned else np.nan
             for place in curve.places
