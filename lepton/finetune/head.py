@@ -21,11 +21,11 @@ class Head(Method):
     def __init__(
         self,
         *,
-        start: Literal["zeros"] | None,
+        start: Literal["probe", "zeros"] | None,
         standardize: bool,
         keep: Literal["adapter", "whole"] | None,
     ):
-        self.start: Literal["zeros"] | None = start
+        self.start: Literal["probe", "zeros"] | None = start
         self.standardize, self.keep = standardize, keep
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:

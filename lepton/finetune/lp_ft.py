@@ -25,7 +25,7 @@ class ProbeThenFull(Method):
         *,
         probe_epochs: AtLeast1,
         probe_lr: Above0,
-        start: Literal["zeros"] | None,
+        start: Literal["probe", "zeros"] | None,
         standardize: bool,
     ):
         if probe_epochs < 1 or probe_lr <= 0:
@@ -33,7 +33,7 @@ class ProbeThenFull(Method):
                 f"finetune.probe_epochs={probe_epochs}, probe_lr={probe_lr}: at least 1, above 0"
             )
         self.probe_epochs, self.probe_lr = probe_epochs, probe_lr
-        self.start: Literal["zeros"] | None = start
+        self.start: Literal["probe", "zeros"] | None = start
         self.standardize = standardize
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:

@@ -304,7 +304,7 @@ def test_dropout_set_by_regularization(train_both, gap):
 
 TUNED = {
     "full": (),
-    "head": ("optimizer.lr=0.01,0.1",),
+    "head": ("optimizer.lr=0.01,0.1", "finetune.start=probe"),
     "l2sp": ("finetune.alpha=0.01,1", "finetune.beta=0,0.1"),
     "last_k": (),
     "bitfit": (),

@@ -24,8 +24,12 @@ from lepton.finetune.machinery.layers import (
     parameters_under,
     require_layers,
 )
-from lepton.finetune.machinery.linear_probe_baseline import ProbeSettings, linear_probe_metrics
-from lepton.finetune.machinery.probing import ProbesFirst, head_alone
+from lepton.finetune.machinery.linear_probe_baseline import (
+    LinearProbe,
+    ProbeSettings,
+    linear_probe,
+)
+from lepton.finetune.machinery.probing import ProbesFirst, begin_with, head_alone
 from lepton.finetune.machinery.source_weights import read_source_weights
 from lepton.finetune.machinery.started_head import StartedHead
 from lepton.finetune.machinery.weight_transfer import transfer_weights
@@ -35,6 +39,7 @@ from lepton.pretrained.weight_files import ADAPTER_FILE, WEIGHTS_FILE
 from lepton.spec import DataSpec
 from lepton.storage.run_files import read_run_shapes, read_run_tensors
 from lepton.storage.run_log import log_once
+from lepton.task import Task
 from lepton.values.finite import not_finite_names
 
 if TYPE_CHECKING:
@@ -48,7 +53,7 @@ SHARED_BACKBONES: dict[str, dict[str, Tensor]] = {}  # the last one that feature
 class FineTuning:
     """The fine-tuning of a network, from the weights that `init_from` or `model.path` names.
 
-    `linear_probe_metrics` are those of the best linear head on the untuned backbone's features.
+    `probe` is the best linear head on the untuned backbone's features.
     """
 
     def __init__(
@@ -66,7 +71,7 @@ class FineTuning:
         Raises: ConfigError, LeptonError when they do not fit, or are not there.
         """
         self.config = config
-        self.linear_probe_metrics: dict[str, float] = {}
+        self.probe = LinearProbe({})
         self.start: StartedHead | None = None
         self.forgetting: Forgetting | None = None
         require_layers(model)
@@ -92,7 +97,7 @@ class FineTuning:
         with adapters_switched_off(model):
             splits, key = backbone_features(model, config, data, network.features)
         settings = ProbeSettings(**config["linear_probe"])
-        self.linear_probe_metrics = linear_probe_metrics(splits, network.task, key, settings)
+        self.probe = linear_probe(splits, network.task, key, settings)
         if self.start:
             self.start.score(network, splits)
         learned = not new_parameters(model)
@@ -104,6 +109,8 @@ class FineTuning:
         if self._is_backbone_loaded_whole(model):
             if probing is not first_strategy:  # the backbone never moves
                 _share_backbone(model, key)
+            if getattr(probing, "start", None) == "probe":
+                learned = self._begins_with_probe(model, network.task) or learned
             features = splits["train"]["features"] if probing.standardize else None
             probe = Phase(
                 HeadProbe(model, features),
@@ -122,10 +129,20 @@ class FineTuning:
         whole.starts_learned = True  # by the probe
         return [probe, whole]
 
+    def _begins_with_probe(self, model: nn.Module, task: Task) -> bool:
+        """Gives the head the weights of the linear probe, unless one was loaded that is no worse on
+        validation; True where it did."""
+        monitored = f"val/{task.monitor}"
+        if self.start and monitored in self.start.metrics:
+            loaded = task.as_score(self.start.metrics[monitored])
+            if not task.as_score(self.probe.metrics[monitored]) > loaded:
+                return False
+        return self.probe.head is not None and begin_with(self.probe.head, model, task)
+
     def added_metrics(self, model: nn.Module, spec: DataSpec) -> dict[str, dict[str, float]]:
         """What a row says beside its scores: `before` of the best linear head on the untuned
         backbone, `start` of the network as it was loaded, `source` of the task that it is from."""
-        added = {"before": self.linear_probe_metrics}
+        added = {"before": self.probe.metrics}
         if self.start and self.start.metrics:
             added["start"] = self.start.metrics
         if self.forgetting:

@@ -1,32 +1,23 @@
 """The baseline of fine-tuning: scikit-learn's best linear head on the untuned features."""
 
 import hashlib
-import json
-import warnings
-from collections.abc import Callable
+import io
 from dataclasses import dataclass
 from itertools import product
-from typing import TypeAlias
 
 import numpy as np
 import torch
-from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
+from sklearn.model_selection import KFold, StratifiedKFold
 from torch import Tensor
 
 from lepton.dataset.load.target_digits import target_to_learn
 from lepton.dataset.split.split_rows import held_out
-from lepton.finetune.machinery.backbone_features import FEATURE_PACKAGES, FeatureSplits
+from lepton.finetune.machinery.backbone_features import FEATURE_PACKAGES, FeatureSplits, Rows
+from lepton.finetune.machinery.linear_head import LinearHead, TrainingFeatures
 from lepton.storage.cache import cached
 from lepton.task import Task
 
 BASELINE_PACKAGES = (*FEATURE_PACKAGES, "scikit-learn", "scipy", "numpy", "torchmetrics")
-Weights: TypeAlias = np.ndarray | None  # of the training rows
-Predict = Callable[[np.ndarray], Tensor]  # rows of features -> predictions
 
 
 @dataclass(frozen=True)
@@ -41,97 +32,145 @@ class ProbeSettings:
     iterations: int
 
 
-def linear_probe_metrics(
-    splits: FeatureSplits, task: Task, features: str, settings: ProbeSettings
-) -> dict[str, float]:
-    """Validation and test metrics by `split/name`, cached by targets and the name of features.
+@dataclass(frozen=True)
+class LinearProbe:
+    """The best linear head, and its metrics by `split/name`; no head where no target is learned."""
 
-    Metrics that the config adds are of code that may change: with them nothing is cached. A task
-    that learns from no target has no such head.
+    metrics: dict[str, float]
+    head: LinearHead | None = None
+
+
+def linear_probe(
+    splits: FeatureSplits,
+    task: Task,
+    features: str,
+    settings: ProbeSettings,
+    *,
+    folds: int | None = None,
+) -> LinearProbe:
+    """The best head of a few penalties, on features of mean 0 and deviation 1 or as they are;
+    cached by targets and the name of features.
+
+    The validation split chooses; with `folds`, so many of the training rows, by class: the metrics
+    of `val` are of what is predicted of these, and the head learns from all of them.
+    Metrics that the config adds are of code that may change: with them nothing is cached.
     """
     if not task.needs_target:
-        return {}
+        return LinearProbe({})
     if task.added_metrics:
-        return _best_metrics(splits, task, settings)
-    key = f"{features} {task.name} {task.monitor} {task.score_key} {settings}"
+        return _best_probe(splits, task, settings, folds)
+    key = f"{features} {task.name} {task.monitor} {task.score_key} {settings} {folds}"
     digest = hashlib.sha256(key.encode())
     for rows in splits.values():
         digest.update(rows["target"].cpu().numpy().tobytes())
         if "weight" in rows:
             digest.update(rows["weight"].cpu().numpy().tobytes())
-    name = f"{digest.hexdigest()[:32]}.json"
 
     def make() -> bytes:
-        return json.dumps(_best_metrics(splits, task, settings)).encode()
+        return _as_bytes(_best_probe(splits, task, settings, folds))
 
-    return cached("linear_probes", name, make, json.loads, computed_by=BASELINE_PACKAGES)
-
-
-def _best_metrics(splits: FeatureSplits, task: Task, settings: ProbeSettings) -> dict[str, float]:
-    """The metrics of the head that is best on validation: of a few penalties, on features of mean 0
-    and deviation 1 or as they are."""
-    features = {split: _feature_matrix(rows["features"]) for split, rows in splits.items()}
-    targets = {split: rows["target"].cpu() for split, rows in splits.items()}
-    learned = target_to_learn(targets["train"], task.spec)
-    weight = splits["train"]["weight"].cpu().numpy() if "weight" in splits["train"] else None
-    best_score, best_metrics = -np.inf, {}
-    for strength, standardize in product(settings.strengths, (True, False)):
-        with threadpool_limits(1), warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            regression = LogisticRegression(C=strength, max_iter=settings.iterations)
-            linear_model = Ridge(1 / strength) if task.name == "regression" else regression
-            head = make_pipeline(StandardScaler() if standardize else None, linear_model)
-            predict = _fit(features["train"], learned.numpy(), weight, head, task)
-        metrics = {
-            f"{split}/{name}": value
-            for split in held_out(splits)
-            for name, value in task.score_rows(
-                predict(features[split]), targets[split], splits[split].get("weight")
-            ).items()
-        }
-        val_score = task.as_score(metrics.get(f"val/{task.monitor}", np.nan))
-        if val_score > best_score or not best_metrics:
-            best_score, best_metrics = val_score, metrics
-    return best_metrics
+    name = f"{digest.hexdigest()[:32]}.npz"
+    return cached("linear_probes", name, make, _of_bytes, computed_by=BASELINE_PACKAGES)
 
 
-def _feature_matrix(features: Tensor) -> np.ndarray:
+def _as_bytes(probe: LinearProbe) -> bytes:
+    assert probe.head is not None
+    metrics = {"names": [*probe.metrics], "values": [*probe.metrics.values()]}
+    content = io.BytesIO()
+    np.savez(content, weight=probe.head.weight, bias=probe.head.bias, **metrics)
+    return content.getvalue()
+
+
+def _of_bytes(content: bytes) -> LinearProbe:
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        metrics = zip(arrays["names"].tolist(), arrays["values"].tolist(), strict=True)
+        return LinearProbe(dict(metrics), LinearHead(arrays["weight"], arrays["bias"]))
+
+
+def _best_probe(
+    splits: FeatureSplits, task: Task, settings: ProbeSettings, folds: int | None
+) -> LinearProbe:
+    train, held = splits["train"], {split: splits[split] for split in held_out(splits)}
+    candidates = [*product(settings.strengths, (True, False))]
+    if folds is None:
+        heads = _heads(train, candidates, task, settings)
+        judged = splits.get("val", train)
+        predictions = [head.predict(_feature_matrix(judged), task) for head in heads]
+        best = _best(predictions, judged, task)
+        head, metrics = heads[best], {}
+    else:
+        predictions = _predictions_of_folds(train, candidates, task, settings, folds)
+        best = _best(predictions, train, task)
+        [head] = _heads(train, candidates[best : best + 1], task, settings)
+        metrics = _metrics("val", predictions[best], train, task)
+        held.pop("val", None)
+    for split, rows in held.items():
+        metrics |= _metrics(split, head.predict(_feature_matrix(rows), task), rows, task)
+    return LinearProbe(metrics, head)
+
+
+def _heads(
+    rows: Rows, candidates: list[tuple[float, bool]], task: Task, settings: ProbeSettings
+) -> list[LinearHead]:
+    """The head of each strength and standardization, fitted to these rows."""
+    y = target_to_learn(rows["target"].cpu(), task.spec).numpy()
+    weight = rows["weight"].cpu().numpy() if "weight" in rows else None
+    features = _feature_matrix(rows)
+    fitted_to = {
+        standardize: TrainingFeatures(features, y, weight, standardize=standardize)
+        for standardize in {standardize for _, standardize in candidates}
+    }
+    return [
+        fitted_to[standardize].head(task, strength, settings.iterations)
+        for strength, standardize in candidates
+    ]
+
+
+def _predictions_of_folds(
+    rows: Rows,
+    candidates: list[tuple[float, bool]],
+    task: Task,
+    settings: ProbeSettings,
+    folds: int,
+) -> list[Tensor]:
+    """What each candidate predicts of each row, fitted to the other folds."""
+    features, parts = _feature_matrix(rows), []
+    positions = _fold_positions(rows["target"].cpu(), task, folds)
+    for learned, judged in positions:
+        heads = _heads({n: t[learned] for n, t in rows.items()}, candidates, task, settings)
+        parts.append([head.predict(features[judged], task) for head in heads])
+    order = torch.from_numpy(np.concatenate([judged for _, judged in positions]).argsort())
+    return [torch.cat(predictions)[order] for predictions in zip(*parts, strict=True)]
+
+
+def _fold_positions(target: Tensor, task: Task, folds: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Positions to learn from and to judge by, of each fold; by class where each has two rows."""
+    options = {"shuffle": True, "random_state": 0}
+    fewest = 0
+    if target.ndim == 1 and task.name != "regression":
+        fewest = int(np.unique(target.numpy(), return_counts=True)[1].min())
+    count = min(folds, fewest if fewest > 1 else len(target))
+    splitter = (StratifiedKFold if fewest > 1 else KFold)(count, **options)
+    return [*splitter.split(np.zeros(len(target)), target.numpy())]
+
+
+def _best(predictions: list[Tensor], rows: Rows, task: Task) -> int:
+    """The first candidate of the best score on these rows."""
+    monitor = task.monitor
+    scores = [_metrics("val", p, rows, task, only=(monitor,)) for p in predictions]
+    values = [task.as_score(metrics.get(f"val/{monitor}", np.nan)) for metrics in scores]
+    return int(np.argmax(np.nan_to_num(values, nan=-np.inf)))
+
+
+def _metrics(
+    split: str, prediction: Tensor, rows: Rows, task: Task, only: tuple[str, ...] | None = None
+) -> dict[str, float]:
+    scores = task.score_rows(prediction, rows["target"].cpu(), rows.get("weight"), only=only)
+    return {f"{split}/{name}": value for name, value in scores.items()}
+
+
+def _feature_matrix(rows: Rows) -> np.ndarray:
     """One vector a row; of parallel predictions their mean."""
+    features = rows["features"]
     flat = features.mean(1) if features.ndim == 3 else features
     return flat.double().cpu().numpy()
-
-
-def _fit(x: np.ndarray, y: np.ndarray, weight: Weights, head: Pipeline, task: Task) -> Predict:
-    """A fitted head, whose predictions are as the task's."""
-    if task.name == "multilabel":
-        heads = [_fit_classes(x, y[:, i], weight, head, 2) for i in range(y.shape[1])]
-        return lambda rows: torch.stack([predict(rows)[:, 1] for predict in heads], 1)
-    if task.name == "regression":
-        ridge = _fitted(x, y, weight, head)
-        dtype = torch.float64 if task.spec.is_target_far else torch.float32
-        return lambda rows: torch.from_numpy(ridge.predict(rows)).to(dtype)
-    predict = _fit_classes(x, y, weight, head, len(task.spec.classes))
-    return (lambda rows: predict(rows)[:, 1]) if task.name == "binary" else predict
-
-
-def _fitted(x: np.ndarray, y: np.ndarray, weight: Weights, head: Pipeline) -> Pipeline:
-    weighed = {} if weight is None else {f"{head.steps[-1][0]}__sample_weight": weight}
-    return clone(head).fit(x, y, **weighed)
-
-
-def _fit_classes(
-    x: np.ndarray, y: np.ndarray, weight: Weights, head: Pipeline, classes: int
-) -> Predict:
-    """A fitted head that gives every class a probability, also those that these rows lack."""
-    present = np.unique(y).astype(int)
-    if len(present) == 1:
-        constant = torch.eye(classes)[present[0]]
-        return lambda rows: constant.expand(len(rows), -1)
-    model = _fitted(x, y, weight, head)
-
-    def predict(rows: np.ndarray) -> Tensor:
-        probabilities = torch.zeros(len(rows), classes)
-        probabilities[:, present] = torch.from_numpy(model.predict_proba(rows)).float()
-        return probabilities
-
-    return predict

@@ -2,19 +2,25 @@
 
 from typing import Literal, Protocol, cast, runtime_checkable
 
+import torch
 from torch import nn
 
 from lepton.errors import ConfigError
 from lepton.finetune.machinery.freezing import train_head_only
 from lepton.finetune.machinery.head_probe import linear_layer
+from lepton.finetune.machinery.linear_head import LinearHead
 from lepton.method import Method
 from lepton.model.layers import tunable
+from lepton.task import Task
+
+Start = Literal["probe", "zeros"] | None  # what a linear head begins with
 
 
 class TrainsHeadAlone(Protocol):
     """A strategy that trains nothing but the head, as its `probes` says.
 
-    `standardize`: a linear head is trained on features of mean 0 and deviation 1.
+    `standardize`: a linear head is trained on features of mean 0 and deviation 1. It may have a
+    `start`: with "probe", a linear head begins as the best one of scikit-learn's.
     """
 
     standardize: bool
@@ -48,10 +54,10 @@ class ProbesFirst(Protocol):
         ...
 
 
-def prepare_head(model: nn.Module, start: Literal["zeros"] | None) -> nn.Module:
+def prepare_head(model: nn.Module, start: Start) -> nn.Module:
     """The model with nothing but its head to train, which begins as `start` says.
 
-    None: as it was made or loaded.
+    None, and "probe" until features are there: as it was made or loaded.
     Raises: ConfigError for a head that shares weights with layers below it, whose features would
         change with it; and, from zeros, for one of several layers, which learns nothing from them.
     """
@@ -72,6 +78,19 @@ def prepare_head(model: nn.Module, start: Literal["zeros"] | None) -> nn.Module:
         nn.init.zeros_(linear.weight)
         nn.init.zeros_(linear.bias)
     return model
+
+
+def begin_with(probe: LinearHead, model: nn.Module, task: Task) -> bool:
+    """Gives the model's head the weights of scikit-learn's; False for one that is no linear layer
+    of a task with classes, which stays as it is."""
+    linear = linear_layer(tunable(model).head)
+    if not task.spec.classes or linear is None or linear.weight.shape != probe.weight.shape:
+        return False
+    head = probe.to_learn_on(task)
+    with torch.no_grad():
+        linear.weight.copy_(torch.from_numpy(head.weight))
+        linear.bias.copy_(torch.from_numpy(head.bias))
+    return True
 
 
 def _shares_weights(head: nn.Module, model: nn.Module) -> bool:

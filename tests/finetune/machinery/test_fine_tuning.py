@@ -167,7 +167,8 @@ def test_a_variant_of_lora_is_read_back_and_may_be_started_from(variant, tune, b
 def test_a_head_on_cached_features_is_the_head_trained_without_them(
     model, tune, pretrained, monkeypatch
 ):
-    source, unscaled = pretrained(model), ("optimizer.lr=0.01", "finetune.standardize=false")
+    source = pretrained(model)
+    unscaled = ("optimizer.lr=0.01", "finetune.standardize=false", "finetune.start=null")
     cached = tune("head", model, *unscaled, source=source)
     monkeypatch.setattr(FineTuning, "_is_backbone_loaded_whole", staticmethod(lambda model: False))
     uncached = tune("head", model, *unscaled, "study=whole", source=source)
@@ -217,13 +218,13 @@ def test_what_another_version_would_compute_is_computed_anew(
 ):
     tuning = (f"init_from={pretrained()}", "finetune=full")
     network, _ = build_network(*TABLE, *MODELS["mlp"], *tuning)
-    computed, fit = [], linear_probe_baseline._best_metrics
+    computed, fit = [], linear_probe_baseline._best_probe
 
     def fit_baseline(*arguments):
         computed.append("baseline")
         return fit(*arguments)
 
-    monkeypatch.setattr(linear_probe_baseline, "_best_metrics", fit_baseline)
+    monkeypatch.setattr(linear_probe_baseline, "_best_probe", fit_baseline)
 
     def compute(inputs):
         computed.append("features")
@@ -233,7 +234,7 @@ def test_what_another_version_would_compute_is_computed_anew(
         computed.clear()
         _, data = build_network(*TABLE, *MODELS["mlp"], *tuning)
         splits, key = backbone_features(network.model, network.config, data, compute)
-        linear_probe_baseline.linear_probe_metrics(splits, network.task, key, PROBE)
+        linear_probe_baseline.linear_probe(splits, network.task, key, PROBE)
         return {*computed}
 
     assert compute_all() == {"features", "baseline"}
@@ -283,11 +284,12 @@ def test_the_second_phase_starts_from_the_best_probe(model, tune, pretrained, mo
         thaw_all(self, model)
 
     monkeypatch.setattr(ProbeThenFull, "thaw", thaw)
-    overrides = ("finetune.probe_epochs=6", "finetune.probe_lr=0.05")
+    overrides = ("finetune.probe_epochs=6", "finetune.probe_lr=0.05", "finetune.start=null")
     folder = tune("lp_ft", model, *overrides, source=source)
     probe_folder = tune(
         "head",
         model,
+        "finetune.start=null",
         "optimizer.lr=0.05",
         "trainer.max_epochs=6",
         "scheduler=warmup_linear",
@@ -429,8 +431,8 @@ def test_before_is_the_best_of_scikit_learns_heads(task, build_network, pretrain
         errors_by_penalty.append(errors)
     name = "rmse" if task == "regression" else "log_loss"
     val, test = min(errors_by_penalty)
-    assert network.fine_tuning.linear_probe_metrics[f"val/{name}"] == pytest.approx(val, rel=1e-3)
-    assert network.fine_tuning.linear_probe_metrics[f"test/{name}"] == pytest.approx(test, rel=1e-3)
+    assert network.fine_tuning.probe.metrics[f"val/{name}"] == pytest.approx(val, rel=1e-3)
+    assert network.fine_tuning.probe.metrics[f"test/{name}"] == pytest.approx(test, rel=1e-3)
 
 
 def predictions(folder, split="test"):
@@ -442,8 +444,9 @@ def test_a_start_of_the_same_classes_is_shown_and_kept_where_no_epoch_beats_it(
     strategy, run, pretrained
 ):
     source = pretrained()
-    probe = ["finetune.probe_lr=50"] if strategy == "lp_ft" else []
-    words = (f"finetune={strategy}", f"init_from={source}", "optimizer.lr=50", *probe)
+    words = [f"finetune={strategy}", f"init_from={source}", "optimizer.lr=50"]
+    words += ["finetune.probe_lr=50"] if strategy == "lp_ft" else []
+    words += ["finetune.start=null"] if strategy in ("head", "lp_ft") else []
     folder = run(*training_overrides("mlp"), *words)
     result, source_result = read_result(folder), read_result(source)
     start = {name: source_result.metrics[name] for name in result.added["start"]}
@@ -485,6 +488,43 @@ def test_adapters_beside_layers_that_are_made_new_are_stored_whole_and_read_back
     folder = run("dataset=wine", *TRAINING, *MODELS["mlp"], *start)
     predictions, written = predictions_and_written(folder)
     assert np.abs(predictions - written).max() < 1e-6
+
+
+@pytest.mark.parametrize("strategy", ["head", "lp_ft"])
+def test_a_head_that_begins_as_scikit_learns_best_is_at_least_that(strategy, tune, pretrained):
+    rates = ["finetune.probe_lr=50"] if strategy == "lp_ft" else []
+    words = ("finetune.start=probe", "optimizer.lr=50", *rates)
+    result = read_result(tune(strategy, "mlp", *words))
+    assert result.best_epoch == -1  # no epoch of such steps is better
+    for metric, value in result.added["before"].items():
+        assert result.metrics[metric] == pytest.approx(value, abs=2e-3), metric
+    random = read_result(tune(strategy, "mlp", *words[1:], "finetune.start=null"))
+    assert random.best_epoch >= 0
+    assert random.metrics["val/log_loss"] > result.metrics["val/log_loss"]
+
+
+def test_a_loaded_head_that_is_better_than_scikit_learns_stays(run, pretrained):
+    source = pretrained("mlp", "trainer.max_epochs=40", "optimizer.lr=0.01")
+    start = (f"init_from={source}", "finetune=head", "finetune.start=probe", "optimizer.lr=50")
+    words = (*training_overrides("mlp"), *start)
+    worse = ("linear_probe.strengths=[1e-9]", "linear_probe.iterations=1")
+    result = read_result(run(*words, *worse))
+    assert result.metrics["test/log_loss"] == pytest.approx(
+        read_result(source).metrics["test/log_loss"], abs=1e-5
+    )
+    assert result.metrics["test/log_loss"] != result.added["before"]["test/log_loss"]
+
+
+@pytest.mark.parametrize("words", [("tabm",), ("mlp", "dataset.classes=0")], ids=" ".join)
+def test_a_head_that_is_not_of_classes_or_not_linear_begins_as_ever(words, tune, pretrained):
+    model, *overrides = words
+    first, second = (
+        tune("head", model, *overrides, f"finetune.start={start}") for start in ("probe", "null")
+    )
+    assert first != second
+    pd.testing.assert_frame_equal(
+        *(pd.read_parquet(folder / "predictions" / "test.parquet") for folder in (first, second))
+    )
 
 
 def test_a_head_that_begins_at_zero_is_not_the_start(run, pretrained):
