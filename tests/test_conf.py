@@ -31,7 +31,7 @@ COUNTS = {  # fewer: a file was lost, or a glob found nothing; more: a new optio
     "optimizer": 9,
     "scheduler": 10,
     "regularization": 18,
-    "finetune": 16,
+    "finetune": 17,
     "trainer": 9,
     "logger": 5,
     "generator": 5,

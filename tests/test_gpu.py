@@ -118,7 +118,7 @@ def test_memory_is_that_of_the_gpu(run):
     assert sizes[1] - sizes[0] > 4 * 4096 * 8 / 1e6  # weights, gradients and two moments at least
 
 
-@pytest.mark.parametrize("strategy", ["full", "head", "lora", "lp_ft"])
+@pytest.mark.parametrize("strategy", ["full", "head", "lora", "lp_ft", "contrastive"])
 def test_a_text_network_is_fine_tuned_in_bf16_and_predicts_on_the_cpu(run, reviews, strategy):
     tiny = (*reviews, "model=transformer_tiny", *TEXTS["transformer_tiny"], "trainer.max_epochs=2")
     source = run(*tiny, "study=source")

@@ -5,7 +5,7 @@ from typing import Literal
 from torch import nn
 
 from lepton.errors import ConfigError
-from lepton.finetune.machinery.freezing import hold_in_eval_mode
+from lepton.finetune.machinery.freezing import train_all
 from lepton.finetune.machinery.probing import prepare_head
 from lepton.method import Method
 from lepton.spec import DataSpec
@@ -41,6 +41,4 @@ class ProbeThenFull(Method):
 
     def thaw(self, model: nn.Module) -> None:
         """Makes every parameter trainable, for the second phase."""
-        model.requires_grad_(True)
-        for module in model.modules():
-            hold_in_eval_mode(module, hold=False)
+        train_all(model)

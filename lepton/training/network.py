@@ -93,10 +93,9 @@ class Network:
         """
         data = with_further_rows(data, self.methods, self.config["seed"])
         phases = self.prepare_phases(data)
-        for number, phase in enumerate(phases):
-            if number:
-                assert self.fine_tuning is not None
-                self.fine_tuning.thaw(self)
+        for phase in phases:
+            if phase.begin is not None:
+                phase.begin(phase)
             self.trained_module = phase.module
             with explained_model(self, phase.data.splits["train"]):
                 PhaseFit(self, phase, folder, watch).run()

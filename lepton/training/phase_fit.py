@@ -43,6 +43,7 @@ class PhaseFit:
 
     def __init__(self, network: "Network", phase: Phase, folder: Path, watch: Watch | None):
         self.network, self.phase, self.folder = network, phase, folder
+        self.methods = network.methods if phase.methods is None else phase.methods
         start = start_score(network, phase)
         phase.module.train()  # Lightning leaves modes as it finds them
         chosen = chosen_callbacks(network.config, folder)
@@ -88,7 +89,7 @@ class PhaseFit:
         return TrainingModule(
             model=self.phase.module,
             task=network.task,
-            methods=network.methods,
+            methods=self.methods,
             mask_stream=network.mask_stream,
             earlier_history=network.history,
             make_optimizer=partial(build.component, self.phase.config, "optimizer"),
@@ -103,7 +104,7 @@ class PhaseFit:
         )
 
     def _trainer(self, chosen: list[pl.Callback]) -> Trainer:
-        callbacks = [c for method in self.network.methods for c in method.callbacks()]
+        callbacks = [c for method in self.methods for c in method.callbacks()]
         return run_trainer(
             self.network.config,
             self.folder,

@@ -64,6 +64,7 @@ TRAINED_MODULES = {  # of an MLP with two hidden layers and batch normalization
     "full": {"inputs", "blocks.0", "blocks.1", "blocks.4", "blocks.5", "output"},
     "head": {"output"},
     "lp_ft": {"output"},
+    "contrastive": {"inputs", "blocks.0", "blocks.1", "blocks.4", "blocks.5"},
     "last_k": {"blocks.4", "blocks.5", "output"},
     "norm": {"blocks.1", "blocks.5", "output"},
     "l2sp": {"inputs", "blocks.0", "blocks.1", "blocks.4", "blocks.5", "output"},
@@ -75,7 +76,7 @@ TRAINED_MODULES = {  # of an MLP with two hidden layers and batch normalization
 @pytest.mark.parametrize("name", TRAINED_MODULES)
 def test_a_strategy_trains_exactly_what_it_names(name, build_network):
     network, _ = build_network(*TABLE, *MODELS["mlp"])
-    model = build_strategy(name).prepare(network.model, None)
+    model = build_strategy(name).prepare(network.model, network.spec)
     trained = [n for n, p in model.named_parameters() if p.requires_grad]
     assert all(parameters_under(model, [module]) for module in TRAINED_MODULES[name])
     assert set(trained) == {

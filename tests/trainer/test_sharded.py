@@ -92,7 +92,7 @@ def test_shares_of_the_weights_of_tables_learn_what_copies_do(both, overrides):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("strategy", ["lora", "lp_ft", "gradual_unfreeze"])
+@pytest.mark.parametrize("strategy", ["lora", "lp_ft", "gradual_unfreeze", "contrastive"])
 def test_shares_of_the_weights_of_texts_are_tuned_as_copies_are(both, tmp_path, strategy):
     start = train(compose(*TEXTS, "trainer=smoke", f"runs={tmp_path}", "study=start"))
     ddp = "ddp_find_unused_parameters_true" if strategy == "gradual_unfreeze" else "ddp"

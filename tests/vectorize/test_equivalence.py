@@ -340,7 +340,7 @@ def test_tuned_runs_that_are_drawn_back_to_their_start(gap, run):
 
 
 @pytest.mark.parametrize(
-    "strategy", quick(["gradual_unfreeze", "layerwise_lr", "lora", "lp_ft"], "lora")
+    "strategy", quick(["gradual_unfreeze", "layerwise_lr", "lora", "lp_ft", "contrastive"], "lora")
 )
 def test_strategies_that_cannot_share_a_stack_say_why(run, strategy):
     source = run(*SMALL, "study=source")

@@ -55,7 +55,7 @@ def backbone_features(
     if backbone not in features_by_backbone:
         features_by_backbone[backbone] = {}
         for split in data.splits:
-            inputs = {n: t for n, t in data.splits[split].items() if n not in NOT_INPUTS}
+            inputs = _inputs(data.splits[split])
             key = _joint_digest(backbone, _inputs_digest(inputs))
             features_by_backbone[backbone][split] = (key, _cached_features(key, inputs, compute))
     features_by_split = features_by_backbone[backbone]
@@ -64,6 +64,18 @@ def backbone_features(
         for split, (_, features) in features_by_split.items()
     }
     return splits, _joint_digest(*(key for key, _ in features_by_split.values()))
+
+
+def computed_features(data: Data, compute: Callable[[Rows], Tensor]) -> FeatureSplits:
+    """The same splits from weights of a run's own, whose features no other run has a use for."""
+    return {
+        split: {"features": compute(_inputs(rows)), **_not_inputs(rows)}
+        for split, rows in data.splits.items()
+    }
+
+
+def _inputs(rows: Rows) -> Rows:
+    return {name: values for name, values in rows.items() if name not in NOT_INPUTS}
 
 
 def _not_inputs(rows: Rows) -> Rows:

@@ -29,6 +29,8 @@ from lepton.finetune.machinery.linear_probe_baseline import (
     ProbeSettings,
     linear_probe,
 )
+from lepton.finetune.machinery.pair_phases import PairsFirst, pair_phases
+from lepton.finetune.machinery.part_config import part_config
 from lepton.finetune.machinery.probing import ProbesFirst, begin_with, head_alone
 from lepton.finetune.machinery.source_weights import read_source_weights
 from lepton.finetune.machinery.started_head import StartedHead
@@ -101,6 +103,8 @@ class FineTuning:
         if self.start:
             self.start.score(network, splits)
         learned = not new_parameters(model)
+        if isinstance(strategy, PairsFirst):
+            return pair_phases(network, strategy, data, starts_learned=learned)
         whole = Phase(model, data, config, starts_learned=learned)
         first_strategy = strategy if isinstance(strategy, ProbesFirst) else None
         probing = head_alone(strategy) or first_strategy
@@ -124,9 +128,11 @@ class FineTuning:
         if first_strategy is None:
             return [probe]
         is_head_alone = probe.module is not model
-        probe.config = _probe_config(config, first_strategy, is_head_alone=is_head_alone)
+        lr, epochs = first_strategy.probe_lr, first_strategy.probe_epochs
+        probe.config = part_config(config, lr=lr, epochs=epochs, is_head_alone=is_head_alone)
         probe.name = "probe-"
         whole.starts_learned = True  # by the probe
+        whole.begin = lambda phase: first_strategy.thaw(model)
         return [probe, whole]
 
     def _begins_with_probe(self, model: nn.Module, task: Task) -> bool:
@@ -148,12 +154,6 @@ class FineTuning:
         if self.forgetting:
             added["source"] = self.forgetting.scores(model, spec)
         return added
-
-    def thaw(self, network: "Network") -> None:
-        """Makes trainable what the second phase trains."""
-        strategy = network.methods[0]
-        assert isinstance(strategy, ProbesFirst)
-        strategy.thaw(network.model)
 
     @staticmethod
     def _is_backbone_loaded_whole(model: nn.Module) -> bool:
@@ -241,23 +241,6 @@ def _require_findable_base(config: dict[str, Any]) -> None:
             f"finetune.keep=adapter: {start['key']}={start['path']} is no folder or file, by "
             "whose content it is found again; give one, or take finetune.keep=whole"
         )
-
-
-def _probe_config(
-    config: dict[str, Any], strategy: ProbesFirst, *, is_head_alone: bool
-) -> dict[str, Any]:
-    """The config of a probe: its own rate and length; a head alone needs no half precision.
-
-    It takes one device: of several processes, those that start with the second phase read its end
-    from the first one's checkpoint.
-    """
-    trainer = {"max_epochs": strategy.probe_epochs, "devices": 1, "strategy": "auto"}
-    if is_head_alone and config["trainer"]["precision"] == "auto":
-        trainer["precision"] = "32-true"
-    return config | {
-        "optimizer": config["optimizer"] | {"lr": strategy.probe_lr},
-        "trainer": config["trainer"] | trainer,
-    }
 
 
 @torch.no_grad()

@@ -33,6 +33,13 @@ def train_head_only(model: nn.Module) -> None:
             hold_in_eval_mode(module, hold=not parameters or not parameters <= trained)
 
 
+def train_all(model: nn.Module) -> None:
+    """Makes every parameter trainable, in modules that are in the mode of their model again."""
+    model.requires_grad_(True)
+    for module in model.modules():
+        hold_in_eval_mode(module, hold=False)
+
+
 def _is_beside(layer: set[str], prefix: str) -> bool:
     """True when a module without parameters lies beside some parameters of a layer."""
     parent = prefix.rpartition(".")[0]

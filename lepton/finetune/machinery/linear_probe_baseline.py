@@ -43,13 +43,13 @@ class LinearProbe:
 def linear_probe(
     splits: FeatureSplits,
     task: Task,
-    features: str,
+    features: str | None,
     settings: ProbeSettings,
     *,
     folds: int | None = None,
 ) -> LinearProbe:
     """The best head of a few penalties, on features of mean 0 and deviation 1 or as they are;
-    cached by targets and the name of features.
+    cached by targets and the name of features, where these have one.
 
     The validation split chooses; with `folds`, so many of the training rows, by class: the metrics
     of `val` are of what is predicted of these, and the head learns from all of them.
@@ -57,7 +57,7 @@ def linear_probe(
     """
     if not task.needs_target:
         return LinearProbe({})
-    if task.added_metrics:
+    if features is None or task.added_metrics:
         return _best_probe(splits, task, settings, folds)
     key = f"{features} {task.name} {task.monitor} {task.score_key} {settings} {folds}"
     digest = hashlib.sha256(key.encode())

@@ -9,9 +9,10 @@ import torch
 from lepton.dataset.inputs.audio import AudioInputs
 from lepton.dataset.inputs.image import ImageInputs
 from lepton.errors import ConfigError
-from lepton.example import make_batch, make_specs, make_text_spec
+from lepton.example import make_batch, make_specs, make_target_spec, make_text_spec
 from lepton.finetune.adalora import AdaLoRA
 from lepton.finetune.bitfit import BitFit
+from lepton.finetune.contrastive import PairsThenHead
 from lepton.finetune.dora import DoRA
 from lepton.finetune.full import Full
 from lepton.finetune.gradual_unfreeze import GradualUnfreeze
@@ -47,6 +48,7 @@ STRATEGIES = {
     "gradual_unfreeze": lambda: GradualUnfreeze(every=1),
     "head": lambda: Head(keep=None, **PROBE),
     "lp_ft": lambda: ProbeThenFull(probe_epochs=1, probe_lr=0.1, **PROBE),
+    "contrastive": lambda: PairsThenHead(rounds=1, head_lr=0.1, **PROBE),
     "last_k": lambda: LastBlocks(k=1, keep=None),
     "bitfit": lambda: BitFit(keep=None),
     "norm": lambda: Norm(keep=None),
@@ -94,7 +96,7 @@ def sizes_of(parts):
 def chosen_sizes(architecture, strategy):
     """The parameters below the head that a strategy trains at its start, with their sizes."""
     parts, levels = architecture.parts, architecture.levels
-    if strategy in ("full", "l2sp", "layerwise_lr"):
+    if strategy in ("full", "l2sp", "layerwise_lr", "contrastive"):
         return sizes_of(parts)
     if strategy in ("head", "lp_ft", "gradual_unfreeze"):
         return {}
@@ -159,10 +161,11 @@ def test_a_strategy_moves_the_parameters_that_are_listed_and_no_other(name, stra
         with pytest.raises(ConfigError, match="finetune=bitfit: Transformer has no bias below"):
             method.prepare(model, None)
         return
-    model = method.prepare(model, None)
+    model = method.prepare(model, make_target_spec("multiclass"))
     if strategy == "gradual_unfreeze":
         method.on_epoch(model, 0)
-    expected = chosen_sizes(architecture, strategy) | HEAD
+    head = {} if strategy == "contrastive" else HEAD  # which is trained behind it
+    expected = chosen_sizes(architecture, strategy) | head
     assert trainable(model) == expected
     moved = moved_by_training(model, batch)
     assert moved <= set(expected)
@@ -215,9 +218,10 @@ def test_blocks_that_share_their_weights_are_said_before_training_and_where_k_is
     assert built("bert")[0].remarks() == []
 
 
-def test_phases_behind_a_probe_train_everything():
+@pytest.mark.parametrize("strategy", ["lp_ft", "contrastive"])
+def test_everything_is_trainable_in_a_second_phase(strategy):
     model = copy.deepcopy(built("gpt2")[0])
-    method = STRATEGIES["lp_ft"]()
-    model = method.prepare(model, None)
+    method = STRATEGIES[strategy]()
+    model = method.prepare(model, make_target_spec("multiclass"))
     method.thaw(model)
     assert trainable(model) == sizes_of(ARCHITECTURES["gpt2"].parts) | HEAD
