@@ -242,7 +242,9 @@ def test_a_head_begins_as_the_linear_one_that_scikit_learn_fits_to_what_was_tune
         head = make_pipeline(scaler, LogisticRegression(C=1.0, max_iter=500))
         head.fit(features["train"], target["train"])
         predicted = [head.predict_proba(features[split]) for split in ("val", "test")]
-        losses.append([log_loss(target[s], p) for s, p in zip(("val", "test"), predicted)])
+        losses.append(
+            [log_loss(target[s], p) for s, p in zip(("val", "test"), predicted, strict=True)]
+        )
     val, test = min(losses)
     metrics = read_result(folder).metrics
     assert metrics["val/log_loss"] == pytest.approx(val, rel=1e-3)
