@@ -11,6 +11,7 @@ from lepton.storage.run_log import log_once
 from lepton.storage.study_table import read_rows
 from lepton.values.metric_text import metric_name, metric_text
 
+VALIDATION = "dataset.validation"  # a column
 Row = Mapping[str, Any]  # of a study's table
 
 
@@ -62,7 +63,8 @@ def _can_be_taken(row: Row, takes: Callable[[Path], bool]) -> bool:
 def _common_metric(key: str, name: str, rows: list[Row], best: Row) -> str:
     """The validation metric that the scores of all rows are.
 
-    Raises: ConfigError where runs are of several data sets or monitored metrics.
+    Raises: ConfigError where runs are of several data sets or monitored metrics, or where folds
+        validated some and a split of their own the others.
     """
     advice = f"they do not compare; name a run, as {key}={best['folder']}"
     data = {row.get("data_identity.content") or row.get("dataset") for row in rows}
@@ -70,6 +72,11 @@ def _common_metric(key: str, name: str, rows: list[Row], best: Row) -> str:
         names = sorted({str(row.get("data_identity.name") or row.get("dataset")) for row in rows})
         several = f"runs on several data sets ({', '.join(names)})"
         raise ConfigError(f"{key}: {name}: {several}; {advice}")
+    uses = {row.get(VALIDATION) or "outside" for row in rows}  # older runs lack it
+    if len(uses) > 1:
+        names = " and ".join(sorted(uses))
+        used = f"its runs used their labels in different ways ({VALIDATION}={names})"
+        raise ConfigError(f"{key}: {name}: {used}; {advice}")
     possible = [_possible_metrics(row) for row in rows]
     if common := [metric for metric in possible[0] if all(metric in p for p in possible)]:
         return common[0]

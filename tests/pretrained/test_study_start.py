@@ -68,3 +68,15 @@ def test_two_metrics_of_one_value_do_not_keep_runs_from_comparing():
     rows[1]["task.monitor"] = "accuracy"
     with pytest.raises(ConfigError, match="scores are val accuracy and val auroc"):
         _common_metric("init_from", "source", rows, rows[1])
+
+
+def test_runs_validated_by_folds_and_by_a_split_of_their_own_have_no_best_among_them():
+    row = {"val/log_loss": 0.3, "score": -0.3, "dataset": "wine", "folder": "runs/source/a"}
+    inside, outside = ({**row, "dataset.validation": kind} for kind in ("inside", "outside"))
+    assert _common_metric("init_from", "source", [inside, inside], inside) == "val/log_loss"
+    assert _common_metric("init_from", "source", [outside, row], row) == "val/log_loss"
+    for other in (outside, row):
+        with pytest.raises(ConfigError) as refused:
+            _common_metric("init_from", "source", [inside, other], inside)
+        [line] = str(refused.value).splitlines()
+        assert "(dataset.validation=inside and outside); they do not compare; name a run" in line
