@@ -5,6 +5,7 @@ count by what is in them. tests/test_composed_once.py compares.
 """
 
 import copy
+import os
 import pickle
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,14 +15,17 @@ import hydra
 import hydra._internal.config_loader_impl as loading
 import hydra._internal.defaults_list as choosing
 import omegaconf.base
+from hydra import version
+from hydra._internal.config_loader_impl import get_overrides_dirname
 from hydra._internal.config_repository import CachingConfigRepository, ConfigRepository
 from hydra.core.config_store import ConfigStore
 from hydra.core.default_element import InputDefault
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
+from hydra.core.utils import JobRuntime
 from hydra.plugins.config_source import ConfigSource
-from omegaconf import DictConfig, OmegaConf, flag_override
+from omegaconf import DictConfig, OmegaConf, flag_override, open_dict
 from omegaconf.basecontainer import BaseContainer
 
 from lepton.config import options
@@ -40,6 +44,7 @@ def keep_compositions() -> None:
         return  # tests of lepton on the next Hydra are about what that does
     _keep_files_and_choices()
     _keep_merged()
+    _keep_whole()
     _keep_parsed()
     _leave_out()
 
@@ -108,6 +113,59 @@ def _keep_merged() -> None:
             return merge(self, defaults, repo)  # which says what is wrong
 
     _replace(loading.ConfigLoaderImpl, "_compose_config_from_defaults_list", compose_config)
+
+
+def _keep_whole() -> None:
+    """A config of lepton's own options is composed once, and the values of a run are set in it."""
+    load = loading.ConfigLoaderImpl._load_configuration_impl
+
+    def load_configuration(loader, config_name, overrides, run_mode, from_shell=True, *rest, **more):
+        settings = {"run_mode": run_mode, "from_shell": from_shell, **more}
+
+        def composed(texts):
+            return load(loader, config_name, texts, *rest, **settings)
+
+        sources = tuple((s.scheme(), s.path) for s in loader.repository.get_sources())
+        is_own = any(kind == "file" and path != str(CONF_DIR) for kind, path in sources)
+        if rest or is_own or any("searchpath" in text for text in overrides):
+            return composed(overrides)
+        parsed = OverridesParser.create().parse_overrides(overrides)
+        values = [override for override in parsed if _sets_value(override, loader.repository)]
+        chosen = [override.input_line for override in parsed if override not in values]
+        state = (JobRuntime.instance().get("name"), version.getbase(), str(settings))
+        names = _stored_names(ConfigStore.instance().repo)
+        try:
+            key = ("whole", config_name, tuple(chosen), sources, names, state)
+            cfg = _kept(key, lambda: composed(chosen))
+            if settings.get("validate_sweep_overrides", True):
+                loader.validate_sweep_overrides_legal(parsed, run_mode, from_shell)
+            _set_values(cfg, values, parsed)
+        except Exception:
+            return composed(overrides)  # which says what is wrong
+        return cfg
+
+    _replace(loading.ConfigLoaderImpl, "_load_configuration_impl", load_configuration)
+
+
+def _set_values(cfg: Any, values: list[Override], parsed: list[Override]) -> None:
+    """Sets values in a config that was composed without them, and what Hydra notes of them."""
+    loading.ConfigLoaderImpl._apply_overrides_to_config(values, cfg)
+    hydra_node, words = cfg.hydra, {True: [], False: []}
+    for override in parsed:
+        words[override.is_hydra_override()].append(override)
+    hydra_node.overrides.hydra = [override.input_line for override in words[True]]
+    hydra_node.overrides.task = [override.input_line for override in words[False]]
+    with open_dict(hydra_node):
+        for name in hydra_node.job.env_copy:
+            hydra_node.job.env_set[name] = os.environ[name]
+    hydra_node.runtime.cwd = os.getcwd()
+    named = hydra_node.job.config.override_dirname
+    hydra_node.job.override_dirname = get_overrides_dirname(
+        overrides=words[False],
+        kv_sep=named.kv_sep,
+        item_sep=named.item_sep,
+        exclude_keys=named.exclude_keys,
+    )
 
 
 def _strip_defaults(node: Any) -> None:

@@ -20,6 +20,7 @@ import pytest
 from lepton.cli import GARBAGE_THRESHOLD
 from tests.composed_once import keep_compositions
 from tests.deadly import has_ended, trap  # noqa: F401
+from tests.thread_pools_once import keep_thread_pools
 
 keep_compositions()
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a shell
@@ -27,6 +28,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of
 # read once, which Lightning does for each trainer to find callbacks of other packages
 INSTALLED = importlib.metadata.entry_points()
 importlib.metadata.entry_points = lambda **asked: INSTALLED.select(**asked) if asked else INSTALLED
+keep_thread_pools()
 
 FRAGILE = '''"""A user's model that breaks while a file named like its seed lies in `trap`."""
 
