@@ -77,8 +77,8 @@ def _unfinished(node: dict[str, Any], group: str, *, inside: bool) -> partial[An
     if not inside:
         node = _with_unfinished_parts(node, group)
     unchecked = without_execution_checks()  # each target is imported and trusted, or refused above
-    node = {**node, "_partial_": True, "_convert_": "all"}  # beside it, they would be merged into it
-    return hydra.utils.instantiate(node, **unchecked)
+    marked = {**node, "_partial_": True, "_convert_": "all"}  # as arguments Hydra merges configs
+    return hydra.utils.instantiate(marked, **unchecked)
 
 
 def _with_unfinished_parts(node: dict[str, Any], group: str) -> dict[str, Any]:

@@ -119,15 +119,15 @@ def _keep_whole() -> None:
     """A config of lepton's own options is composed once, and the values of a run are set in it."""
     load = loading.ConfigLoaderImpl._load_configuration_impl
 
-    def load_configuration(loader, config_name, overrides, run_mode, from_shell=True, *rest, **more):
+    def load_configuration(loader, config_name, overrides, run_mode, from_shell=True, **more):
         settings = {"run_mode": run_mode, "from_shell": from_shell, **more}
 
         def composed(texts):
-            return load(loader, config_name, texts, *rest, **settings)
+            return load(loader, config_name, texts, **settings)
 
         sources = tuple((s.scheme(), s.path) for s in loader.repository.get_sources())
         is_own = any(kind == "file" and path != str(CONF_DIR) for kind, path in sources)
-        if rest or is_own or any("searchpath" in text for text in overrides):
+        if is_own or any("searchpath" in text for text in overrides):
             return composed(overrides)
         parsed = OverridesParser.create().parse_overrides(overrides)
         values = [override for override in parsed if _sets_value(override, loader.repository)]

@@ -8,12 +8,14 @@ import json
 import logging
 import multiprocessing
 import os
+import random
 import shutil
 import signal
 import socket
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -72,6 +74,7 @@ ROOT = str(Path(__file__).parents[1])
 PRELOADED_MODULES = (
     "run analysis.table sweep.grid dataset.wine dataset.synthetic preprocessing.quantile model.mlp"
 )
+SEED = 59_604_644  # no number that a run of a test is given, whose draws would be these again
 SERVER.set_forkserver_preload([f"lepton.{name}" for name in PRELOADED_MODULES.split()])
 
 
@@ -94,8 +97,13 @@ def pytest_collection():
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol():
-    """Leaves no folder of a test among those that modules are found in."""
+    """Leaves no folder of a test among those that modules are found in, and begins the random
+    numbers of each anew: whichever tests came before, it draws the same."""
     folders = [*sys.path]
+    random.seed(SEED)
+    np.random.seed(SEED)
+    if torch := sys.modules.get("torch"):
+        torch.default_generator.manual_seed(SEED)
     try:
         return (yield)
     finally:
