@@ -175,14 +175,17 @@ def test_a_picture_of_the_callers_stays_as_it_is(colours, kind):
 def test_threads_hold_no_more_pixels_at_once_than_are_allowed(monkeypatch):
     monkeypatch.setattr("lepton.image.decoding.DECODED_PIXELS", Allowance(2 * 30 * 30))
     content = encoded(Image.new("RGB", (30, 30)), "PNG")
-    held, most, lock = 0, 0, threading.Lock()
+    held, most, lock, met = 0, 0, threading.Lock(), threading.Event()
 
     def make(image):
         nonlocal held, most
         with lock:
             held += 1
             most = max(most, held)
-        time.sleep(0.002)
+            if held == 2:
+                met.set()
+        met.wait(60)  # for another, which may come late where the processors are busy
+        time.sleep(0.002)  # in which a third would come, were it let
         with lock:
             held -= 1
         return image.size
