@@ -16,6 +16,7 @@ from lepton.config.check import check
 from lepton.config.options import find_options
 from lepton.errors import LeptonError
 from lepton.finetune.machinery import linear_probe_baseline
+from lepton.finetune.machinery.adapters import is_adapter
 from lepton.finetune.machinery.backbone_features import backbone_features
 from lepton.finetune.machinery.fine_tuning import FineTuning
 from lepton.finetune.machinery.layers import named_layers, parameters_under
@@ -141,6 +142,38 @@ def test_a_run_may_start_from_an_adapted_run(tune, build_network):
     assert state.keys() == merged_state.keys()
     for name, tensor in state.items():
         assert torch.equal(tensor, merged_state[name]), name
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    quick_rows([("lora", "lora"), ("dora", "lora"), ("lora", "adalora")], ("lora", "lora")),
+)
+def test_adapters_on_an_adapted_run_begin_as_it_predicts_and_leave_what_it_learned(
+    first, second, tune, build_network
+):
+    source = tune(first, "mlp", "optimizer.lr=0.005")
+    adapted, data = load_network(source), training_data(source)
+    start, _ = build_network(
+        *TABLE, *MODELS["mlp"], *OTHER_DATA, f"finetune={second}", f"init_from={source}"
+    )
+    for rows in data.splits.values():
+        torch.testing.assert_close(start.predict(rows), adapted.predict(rows), rtol=0, atol=1e-6)
+    folder = tune(second, "mlp", "optimizer.lr=0.02", "study=again", source=source)
+    result = read_result(folder)
+    expected = {name: read_result(source).metrics[name] for name in result.added["start"]}
+    assert "test/auroc" in expected
+    assert result.added["start"] == pytest.approx(expected, abs=1e-5)
+    network = load_network(folder).model
+    tuned, merged = network.state_dict(), adapted.merged().state_dict()
+    moved = {n for n in tuned if is_adapter(n)} | set(parameters_under(network, ["output"]))
+    frozen = {n.replace(".base_layer", ""): n for n in tuned.keys() - moved if "ranknum" not in n}
+    assert {*frozen} == {name for name in merged if not name.startswith("output")}
+    assert all(torch.equal(tuned[name], merged[plain]) for plain, name in frozen.items())
+    assert result.best_epoch >= 0
+    state = start.model.state_dict()
+    assert all(not torch.equal(tuned[name], state[name]) for name in moved)
+    assert {*load_file(folder / "adapter.safetensors")} == moved
+    assert np.array_equal(*predictions_and_written(folder))
 
 
 LORA_VARIANTS = {
