@@ -71,6 +71,21 @@ def test_batch_statistics_that_fine_tuning_left_stay_and_others_are_computed_ane
         assert soup[name].equal(start[name]) == (strategy == "head")
 
 
+@pytest.mark.slow
+def test_batch_statistics_beside_adapters_stay_where_these_are_added_into_the_weights(
+    run_once, ensemble
+):
+    source = run_once(*SMALL, *RESNET, "dataset.data_seed=7", "study=source")
+    for seed in (0, 1):
+        tuned = ("finetune=lora", f"init_from={source}", "optimizer.lr=0.1", f"seed={seed}")
+        run_once(*SMALL, *RESNET, *tuned)
+    soup = weights(ensemble("runs=default", "method=soup", "keep=true").folder)
+    start = weights(source)
+    names = [name for name in start if "running" in name]
+    assert names
+    assert all(soup[name].equal(start[name]) for name in names)
+
+
 def test_a_soup_is_an_ordinary_run_of_a_network(study, ensemble):
     study("soups")
     folder = ensemble("runs=soups", "method=soup", "keep=true").folder

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from lepton import load_model
 from lepton.commands.verify import verify
 from lepton.errors import ConfigError, LeptonError
+from lepton.storage.results import read_result
 from lepton.training.learner import load_network
 from tests.quick import quick, quick_rows
 from tests.tampering import forget_digests
@@ -214,21 +215,6 @@ DIFFERENT = {
         ("finetune=full",),
         r"different strategies \(finetune=(lora|full) and finetune=(lora|full)\)",
     ),
-    "rank": (
-        ("finetune=lora",),
-        ("finetune=lora", "finetune.rank=4"),
-        r"different parameters \(finetune.rank (8 and 4|4 and 8)\)",
-    ),
-    "rank, one whole": (
-        ("finetune=lora",),
-        ("finetune=lora", "finetune.rank=4", "finetune.keep=whole"),
-        r"different parameters \(finetune.rank (8 and 4|4 and 8)\)",
-    ),
-    "scale": (
-        ("finetune=lora",),
-        ("finetune=lora", "finetune.alpha=4.0"),
-        r"different parameters \(finetune.alpha (16.0 and 4.0|4.0 and 16.0)\)",
-    ),
     "blocks": (
         (*LAST_BLOCKS, "finetune.k=1"),
         (*LAST_BLOCKS, "finetune.k=2"),
@@ -239,23 +225,56 @@ DIFFERENT = {
         ("finetune=last_k", "finetune.k=2", "finetune.keep=whole", "optimizer.lr=1e-6"),
         r"different parameters \(finetune.k 1 and 2\)",
     ),
-    "seed": (
-        ("finetune=lora", "seed=0"),
-        ("finetune=lora", "seed=1"),
-        r"started from different weights \(seed [01] and [01]\)",
-    ),
 }
 
 
-@pytest.mark.parametrize("case", quick(DIFFERENT, "strategy", "scale"))
+@pytest.mark.parametrize("case", quick(DIFFERENT, "strategy", "blocks"))
 @pytest.mark.parametrize("method", quick(["soup", "greedy_soup"], "soup"))
-def test_adapters_that_cannot_be_averaged_are_refused_and_named(case, method, tune, ensemble):
+def test_tuned_weights_that_cannot_be_averaged_are_refused_and_named(case, method, tune, ensemble):
     first, second, expected = DIFFERENT[case]
     folders = [tune(*first), tune(*second)]
     with pytest.raises(ConfigError, match=expected) as error:
         ensemble("runs=texts", f"method={method}", "keep=true")
     assert len(error.value.problems) == 1
     assert all(folder.name in str(error.value) for folder in folders)
+
+
+APART = {  # adapters of which no mean can be taken, and whether the first is kept as it is
+    "seed": (("finetune=lora", "seed=0"), ("finetune=lora", "seed=1")),
+    "rank": (("finetune=lora",), ("finetune=lora", "finetune.rank=4", "finetune.keep=whole")),
+    "scale": (("finetune=lora",), ("finetune=lora", "finetune.alpha=4.0")),
+    "strategy": (("finetune=dora",), ("finetune=ia3",), ("finetune=lora", "seed=1")),
+    "start": (("finetune=lora", "finetune.start=pissa"), ("finetune=lora",)),
+    "allocation": (("finetune=adalora",), ("finetune=vera",)),
+}
+
+
+@pytest.mark.parametrize("case", quick(APART, "seed"))
+def test_adapters_of_other_seeds_sizes_and_kinds_are_added_into_the_weights_that_are_averaged(
+    case, tune, ensemble, texts, check_folder
+):
+    folders = [tune(*words, "optimizer.lr=3e-2") for words in APART[case]]
+    soup = ensemble("runs=texts", "method=soup", "keep=true").folder
+    assert (soup / "model.safetensors").is_file()
+    states = [load_network(folder).merged().state_dict() for folder in folders]
+    mean = {n: sum(s[n].double() for s in states) / len(states) for n in states[0]}
+    averaged = load_network(soup).merged().state_dict()
+    assert averaged.keys() == mean.keys()
+    for name, tensor in averaged.items():
+        np.testing.assert_allclose(tensor, mean[name], rtol=1e-5, atol=1e-6)
+    assert sum(not s[n].equal(states[0][n]) for s in states[1:] for n in s) > len(folders)
+    check_folder(soup)
+
+
+@pytest.mark.slow
+def test_a_run_starts_from_what_a_soup_of_adapters_predicts(tune, train, ensemble, stored):
+    for words in APART["seed"]:
+        tune(*words, "optimizer.lr=3e-2")
+    soup = ensemble("runs=texts", "method=soup", "keep=true").folder
+    start = ("finetune=lora", f"init_from={soup}", "optimizer.lr=50")  # which nothing beats
+    folder = train("transformer_tiny", *start)
+    assert read_result(folder).best_epoch == -1
+    np.testing.assert_allclose(stored(folder, "test")[0], stored(soup, "test")[0], atol=1e-6)
 
 
 def test_values_of_a_strategy_that_leave_no_trace_in_weights_may_differ(tune, ensemble):

@@ -12,7 +12,7 @@ from lepton.config.model_kind import NETWORK, model_kind
 from lepton.derived.inputs import InputRun
 from lepton.derived.learners import have_same_file, input_files
 from lepton.errors import ConfigError
-from lepton.finetune.machinery.adapters import is_adapter
+from lepton.finetune.machinery.adapters import changes_weights, is_adapter
 from lepton.finetune.machinery.freezing import frozen_entries
 from lepton.pretrained.base_weights import find_adapter_base
 from lepton.pretrained.weight_files import ADAPTER_FILE, BASE_FILE, WEIGHTS_FILE, read_adapter_base
@@ -56,8 +56,21 @@ def init_from(config: Config) -> str | None:
     return None
 
 
-def refuse_different_configs(members: list[InputRun], configs: list[Config]) -> None:
-    """Raises: ConfigError for members whose models, inputs, starts or strategies differ."""
+def differ_in_adapters(members: list[InputRun], configs: list[Config]) -> bool:
+    """True where all members have adapters that can be added into weights, and no mean of these:
+    other ones, or of other sizes."""
+    if not all(any(map(changes_weights, _tensor_shapes(member))) for member in members):
+        return False
+    return any(_differences(configs[0], config, "finetune") for config in configs)
+
+
+def refuse_different_configs(
+    members: list[InputRun], configs: list[Config], *, merged: bool
+) -> None:
+    """Raises: ConfigError for members whose models, inputs, starts or strategies differ.
+
+    `merged`: adapters are added into weights first, so that strategies may differ.
+    """
     first = configs[0]
     for member, config in zip(members, configs, strict=True):
         if model_kind(config) is not NETWORK:
@@ -69,20 +82,25 @@ def refuse_different_configs(members: list[InputRun], configs: list[Config]) -> 
         if starts[0] != starts[1]:
             differences = [f"{starts[0]} and {starts[1]}"]
             raise _refusal(members[0], member, "different init_from", differences, SAME_START)
-        if _target(first, "finetune") != _target(config, "finetune"):
+        if not merged and _target(first, "finetune") != _target(config, "finetune"):
             differences = _differences(first, config, "finetune")
             raise _refusal(members[0], member, "different strategies", differences, SAME_PARAMETERS)
 
 
-def refuse_different_weights(members: list[InputRun], configs: list[Config]) -> None:
+def refuse_different_weights(
+    members: list[InputRun], configs: list[Config], *, merged: bool
+) -> None:
     """Raises: ConfigError for members whose files hold other parameters, or the same numbers with
-    another meaning: other adapters, other tokens; LeptonError for files that cannot be read."""
+    another meaning: other adapters, other tokens; LeptonError for files that cannot be read.
+
+    `merged`: adapters are added into weights first, so that they may differ.
+    """
     first, shapes = members[0], _tensor_shapes(members[0])
     adapted = any(map(is_adapter, shapes))
     for member, config in zip(members[1:], configs[1:], strict=True):
         odd = _odd_tensors(first, shapes, member, _tensor_shapes(member))
         options = _differences(configs[0], config, "finetune")
-        if odd or (adapted and options):
+        if not merged and (odd or (adapted and options)):
             differences = options or _differences(configs[0], config, "dataset") or odd
             raise _refusal(first, member, "different parameters", differences, SAME_PARAMETERS)
         for file, content in input_files(first.spec).items():
@@ -100,25 +118,29 @@ def refuse_different_weights(members: list[InputRun], configs: list[Config]) -> 
             raise _refusal(bases[0][0], member, "different bases", differences, SAME_START)
 
 
-def refuse_different_starts(
-    members: list[InputRun], configs: list[Config], network: Network
-) -> None:
-    """Raises: ConfigError for members whose first weights differ; they are drawn again to see.
+def started_apart(configs: list[Config], network: Network) -> int | None:
+    """The first member whose first weights are not those of `network`, which is the first one's.
 
-    Of runs that started from the same `init_from` only the adapters are drawn.
+    They are drawn again to see; of runs that started from the same `init_from`, adapters alone.
     """
     first = network.model.state_dict()
     drawn = [name for name in first if not init_from(configs[0]) or is_adapter(name)]
-    if not drawn:
-        return
-    for member, config in zip(members[1:], configs[1:], strict=True):
+    for number, config in enumerate(configs[1:], 1):
+        if not drawn:
+            break
         state = build_network(config, network.spec).model.state_dict()
         if state.keys() != first.keys() or any(not state[n].equal(first[n]) for n in drawn):
-            raise ConfigError(
-                f"method: {members[0].run} and {member.run} started from different weights (seed "
-                f"{configs[0]['seed']} and {config['seed']}); their mean is no model. Average "
-                "predictions (method=mean), or train from one seed or one init_from"
-            )
+            return number
+    return None
+
+
+def refuse_other_start(members: list[InputRun], configs: list[Config], other: int) -> None:
+    """Raises: ConfigError that names the first member and this one."""
+    raise ConfigError(
+        f"method: {members[0].run} and {members[other].run} started from different weights (seed "
+        f"{configs[0]['seed']} and {configs[other]['seed']}); their mean is no model. Average "
+        "predictions (method=mean), or train from one seed or one init_from"
+    )
 
 
 def refuse_weights_left_out(

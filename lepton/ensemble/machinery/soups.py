@@ -37,5 +37,5 @@ def make_soup(
 
 def save_soup(averager: WeightAverager, folder: Path) -> None:
     """Writes what an ordinary run of a network has: weights, spec, what turns rows into inputs."""
-    averager.network.save(folder)
+    averager.save(folder)
     save_data_description(averager.data, folder)

@@ -1,6 +1,8 @@
 """The mean of the weights of networks that started alike, and the predictions of that mean."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -8,15 +10,19 @@ from torch import Tensor, nn
 from lepton import build
 from lepton.derived.inputs import InputRun
 from lepton.derived.learners import refuse_changed_data
+from lepton.ensemble.machinery.merged_adapters import AdaptedForm, merged_state
 from lepton.ensemble.machinery.soup_checks import (
     buildable_config,
+    differ_in_adapters,
     refuse_different_configs,
-    refuse_different_starts,
     refuse_different_weights,
+    refuse_other_start,
     refuse_weights_left_out,
+    started_apart,
     weights_file,
 )
 from lepton.errors import explain_read_errors
+from lepton.finetune.machinery.adapters import changes_weights
 from lepton.finetune.machinery.freezing import is_held_in_eval_mode
 from lepton.seeds import derive
 from lepton.training.learner import build_network
@@ -27,6 +33,7 @@ BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 class WeightAverager:
     """A network that is given means of the members' weights, and the data they were trained on.
 
+    Adapters that are no others' like, or began elsewhere, are added into the weights first.
     Statistics of batch normalization are those of the training split under the mean weights, but
     for layers that fine-tuning left as they were.
 
@@ -36,28 +43,39 @@ class WeightAverager:
 
     def __init__(self, members: list[InputRun]):
         configs = [buildable_config(member) for member in members]
-        refuse_different_configs(members, configs)
-        refuse_different_weights(members, configs)
+        merged = differ_in_adapters(members, configs)
+        refuse_different_configs(members, configs, merged=merged)
+        refuse_different_weights(members, configs, merged=merged)
         self.data = build.data(configs[0])
         refuse_changed_data(members[0], self.data)
         self.network = build_network(configs[0], self.data.spec)
-        refuse_different_starts(members, configs, self.network)
+        other = None if merged else started_apart(configs, self.network)
+        if other is not None and not any(map(changes_weights, self.network.model.state_dict())):
+            refuse_other_start(members, configs, other)
         self.seed = configs[0]["seed"]
+        self.adapted: AdaptedForm | None = None
+        if merged or other is not None:
+            self.adapted = AdaptedForm(configs[0], self.network)
+            self.network.model = self.network.merged()
         start = _copy(self.network.model)
-        self.states = [self._trained_state(member, start) for member in members]
-        refuse_weights_left_out(members, configs, self.states, self.network)
+        self.states = [
+            _unmoved_shared(self._trained_state(member, config, start), start)
+            for member, config in zip(members, configs, strict=True)
+        ]
+        if not self.adapted:
+            refuse_weights_left_out(members, configs, self.states, self.network)
 
-    def _trained_state(self, member: InputRun, start: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The trained weights of a member; those that it did not move are the tensors of `start`.
-
-        Raises: LeptonError when they cannot be read.
-        """
+    def _trained_state(
+        self, member: InputRun, config: dict[str, Any], start: dict[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """The trained weights of a member. Raises: LeptonError when they cannot be read."""
+        if self.adapted:
+            return merged_state(member, config, self.data.spec)
         model = self.network.model
         model.load_state_dict(start)  # for what a file that holds an adapter alone lacks
         with explain_read_errors(weights_file(member)):
             self.network.load(member.folder)
-        state = _copy(model)
-        return {name: start[name] if _same(t, start[name]) else t for name, t in state.items()}
+        return _copy(model)
 
     def mix(self, chosen: Sequence[int]) -> None:
         """Gives the network the mean of these members' weights, or one member as it is."""
@@ -70,6 +88,12 @@ class WeightAverager:
             with torch.random.fork_rng():
                 torch.manual_seed(derive(self.seed, "soup"))
                 _update_batch_norm(model, self._training_batches())
+
+    def save(self, folder: Path) -> None:
+        """Writes what an ordinary run of a network has of it."""
+        if self.adapted:
+            self.adapted.restore(self.network)
+        self.network.save(folder)
 
     def _training_batches(self) -> Iterator[dict[str, Tensor]]:
         dtype = next(self.network.model.parameters()).dtype
@@ -85,6 +109,11 @@ class WeightAverager:
 
 def _copy(model: nn.Module) -> dict[str, Tensor]:
     return {name: t.clone() for name, t in model.state_dict().items()}
+
+
+def _unmoved_shared(state: dict[str, Tensor], start: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The state, in which tensors that are those of `start` take no memory again."""
+    return {name: start[name] if _same(t, start[name]) else t for name, t in state.items()}
 
 
 def _same(tensor: Tensor, other: Tensor) -> bool:

@@ -22,7 +22,8 @@ from lepton.finetune.machinery.layers import (
 
 TURNED_LINEAR = "Conv1D"  # of transformers, which is not imported for it
 ADAPTED = ".base_layer."  # in names of parameters of a layer with an adapter
-ADAPTER_MARKS = (".lora_", ".ia3_", ".vera_lambda_", "prompt_encoder.")  # in names of parameters
+CHANGE_MARKS = (".lora_", ".ia3_", ".vera_lambda_")  # in names of parameters that change weights
+ADAPTER_MARKS = (*CHANGE_MARKS, "prompt_encoder.")
 
 
 def import_peft() -> ModuleType:
@@ -117,6 +118,11 @@ def is_adapter(name: str) -> bool:
     return any(mark in name for mark in ADAPTER_MARKS)
 
 
+def changes_weights(name: str) -> bool:
+    """True for the name of a parameter of an adapter that can be added into weights."""
+    return any(mark in name for mark in CHANGE_MARKS)
+
+
 def exact_pattern(names: list[str]) -> str:
     """The pattern by which peft finds these modules and no other."""
     return "|".join(re.escape(name) for name in names)
@@ -157,6 +163,7 @@ def merge_adapters(model: nn.Module) -> nn.Module:
     Raises: LeptonError when an adapter is no change of weights.
     """
     model = copy.deepcopy(model)
+    vars(model).pop("peft_config", None)  # else peft takes later adapters for second ones
     modules: list[tuple[str, Any]] = list(model.named_modules())
     for name, module in modules:
         if hasattr(module, "get_base_layer"):
