@@ -59,9 +59,11 @@ def init_from(config: Config) -> str | None:
 def differ_in_adapters(members: list[InputRun], configs: list[Config]) -> bool:
     """True where all members have adapters that can be added into weights, and no mean of these:
     other ones, or of other sizes."""
-    if not all(any(map(changes_weights, _tensor_shapes(member))) for member in members):
+    if not all(config["finetune"] for config in configs):
         return False
-    return any(_differences(configs[0], config, "finetune") for config in configs)
+    if not any(_differences(configs[0], config, "finetune") for config in configs):
+        return False
+    return all(any(map(changes_weights, _tensor_shapes(member))) for member in members)
 
 
 def refuse_different_configs(
