@@ -38,6 +38,7 @@ OVERRIDES = {  # by model: for all rows, and for few of each class
     "bag_of_embeddings": (SMALL_NETWORK, SMALL_NETWORK),
     "text_cnn": (SMALL_NETWORK, SMALL_NETWORK),
     "minilm+head": (("optimizer.weight_decay=1",), ()),
+    "minilm+contrastive": ((), ()),
     "minilm+lora": (
         ("batch_size=32", "trainer.max_epochs=3", "optimizer.lr=0.001"),
         ("batch_size=16", "trainer.max_epochs=15", "optimizer.lr=0.001"),

@@ -30,13 +30,17 @@ class PairsThenHead(Method):
         self,
         *,
         rounds: AtLeast1,
+        pair_batch_size: AtLeast1,
         head_lr: Above0,
         start: Literal["probe", "zeros"] | None,
         standardize: bool,
     ):
-        if rounds < 1 or head_lr <= 0:
-            raise ConfigError(f"finetune.rounds={rounds}, head_lr={head_lr}: at least 1, above 0")
-        self.rounds, self.head_lr = rounds, head_lr
+        if rounds < 1 or pair_batch_size < 2 or head_lr <= 0:
+            raise ConfigError(
+                f"finetune.rounds={rounds}, pair_batch_size={pair_batch_size}, head_lr={head_lr}: "
+                "at least 1, at least 2, above 0"
+            )
+        self.rounds, self.pair_batch_size, self.head_lr = rounds, pair_batch_size, head_lr
         self.start: Start = start
         self.standardize = standardize
         self.features = torch.empty(0)  # that the head was given last

@@ -114,7 +114,8 @@ def test_targets_that_were_mixed_are_as_near_as_draws_of_their_classes_agree(bui
 
 
 def strategy():
-    return PairsThenHead(rounds=2, head_lr=0.01, start=None, standardize=False)
+    settings = {"rounds": 2, "pair_batch_size": 16, "head_lr": 0.01}
+    return PairsThenHead(**settings, start=None, standardize=False)
 
 
 @pytest.fixture
@@ -192,7 +193,23 @@ def test_methods_whose_loss_is_of_predictions_act_on_the_head_alone(build_networ
     assert left_out == ["regularization.rdrop"]
     assert len(pairs.methods) == len(network.methods) - 1
     assert head.methods is None
-    assert isinstance(pairs.data, PairData)
+
+
+def test_batches_of_pairs_are_no_larger_than_a_round_and_hold_what_their_sampler_draws(
+    build_network, pretrained
+):
+    start = (f"init_from={pretrained('reader')}", "finetune=contrastive", "finetune.rounds=3")
+    _, data = build_network(*training_overrides("reader", other=True), *start)
+    data.splits["train"] = {n: t[:10] for n, t in data.splits["train"].items()}
+    loader = PairData(data, rounds=3, batch_size=16).train_dataloader()
+    batches = [batch for block in loader for batch in block]
+    drawn = data.splits["train"]["id"][loader.sampler.draw()]
+    assert torch.equal(torch.cat([batch["id"] for batch in batches]), drawn)
+    [size, *_] = sizes = [len(batch["id"]) for batch in batches]
+    assert sizes == [size] * 3
+    for batch in batches:
+        longest = batch["mask"].sum(1).max()
+        assert batch["tokens"].shape == (size, longest)  # padded no further
 
 
 @pytest.mark.parametrize(

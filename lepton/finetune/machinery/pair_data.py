@@ -13,11 +13,11 @@ from lepton.dataset.load.length_batches import LengthTrainingBatches
 class PairData(Data):
     """A data set whose one epoch goes so many `rounds` over the rows of train, in pairs."""
 
-    def __init__(self, data: Data, rounds: int):
+    def __init__(self, data: Data, *, rounds: int, batch_size: int):
         pl.LightningDataModule.__init__(self)
         self.rounds, self.kinds = rounds, data.input_kinds()
         self.splits, self.spec, self.notes, self.inputs = data.splits, data.spec, data.notes, []
-        self.batch_size, self.seed, self.weights = data.batch_size, data.seed, data.weights
+        self.batch_size, self.seed, self.weights = batch_size, data.seed, data.weights
         self.limit_batches, self.overfit_batches = data.limit_batches, data.overfit_batches
         self.streamed_from = data.streamed_from
 

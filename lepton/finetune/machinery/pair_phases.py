@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 class PairsFirst(Protocol):
     """A strategy whose first phase tunes by pairs of rows what lies below the head.
 
-    `rounds`: how often the pairs go over the rows. `head_lr` is the rate of the head, `standardize`
-    and `start` as those of TrainsHeadAlone.
+    `rounds`: how often the pairs go over the rows, in batches of `pair_batch_size`. `head_lr` is
+    the rate of the head, `standardize` and `start` as those of TrainsHeadAlone.
     """
 
     rounds: int
+    pair_batch_size: int
     head_lr: float
     standardize: bool
     start: Start
@@ -46,7 +47,7 @@ def pair_phases(
     lr, epochs = config["optimizer"]["lr"], config["trainer"]["max_epochs"]
     pairs = Phase(
         model,
-        PairData(data, strategy.rounds),
+        PairData(data, rounds=strategy.rounds, batch_size=strategy.pair_batch_size),
         part_config(config, lr=lr, epochs=1, is_head_alone=False),
         name="pairs-",
         methods=[first_method, *(m for m in others if not overrides(type(m), "loss"))],

@@ -48,7 +48,7 @@ STRATEGIES = {
     "gradual_unfreeze": lambda: GradualUnfreeze(every=1),
     "head": lambda: Head(keep=None, **PROBE),
     "lp_ft": lambda: ProbeThenFull(probe_epochs=1, probe_lr=0.1, **PROBE),
-    "contrastive": lambda: PairsThenHead(rounds=1, head_lr=0.1, **PROBE),
+    "contrastive": lambda: PairsThenHead(rounds=1, pair_batch_size=4, head_lr=0.1, **PROBE),
     "last_k": lambda: LastBlocks(k=1, keep=None),
     "bitfit": lambda: BitFit(keep=None),
     "norm": lambda: Norm(keep=None),
