@@ -23,6 +23,7 @@ from lepton.config.node_checks import hidden_call_problems, inner_target_problem
 from lepton.config.own_modules import import_own_module
 from lepton.config.signature import read_signature
 from lepton.config.trust import find_targets, is_trusted, refusal
+from lepton.dataset.load.step_rows import rows_of_a_step
 from lepton.errors import ConfigError
 from lepton.groups import GROUPS, METHOD_CLASS, package_of
 from lepton.spec import DataSpec
@@ -131,6 +132,7 @@ def data(config: dict[str, Any]) -> "Data":
 
     module = unread_data(config)
     module.setup()
+    module.batch_size = rows_of_a_step(len(module.splits["train"]["id"]), config)
     refuse_lack_of_inputs(config, module)
     return module
 

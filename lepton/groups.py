@@ -164,9 +164,7 @@ YOUNGER_KEYS: dict[str, dict[str, Any]] = {
     # What runs older than a key had, whatever YAML says now: by group, or by class for this class
     # and those that derive from it; "" is the root. A key with that value is no part of a run's id.
     "": {
-        "init_from": None,
-        "forgetting": False,
-        "suggested": {},
+        **{"init_from": None, "forgetting": False, "min_steps_per_epoch": None, "suggested": {}},
         "revisions": {},
         "data_identity": {},
         "linear_probe": {"strengths": [1e-3, 1e-2, 1e-1, 1.0, 10.0], "iterations": 500},
@@ -182,6 +180,7 @@ YOUNGER_KEYS: dict[str, dict[str, Any]] = {
         **{"weight": None, "shots": None, "fraction": 1.0, "val_folds": None, "val_fold": None},
         **{"memory_gb": None, "cache_gb": None, "decoding_threads": 2, "missing_target": "ask"},
         **{"max_numeric_classes": 20, "min_identifier_values": 20, "weighted_metrics": True},
+        "validation": "outside",
     },
     "lepton.dataset.file_folder.FileFolder": {"encoding": "utf-8"},
     "lepton.dataset.tabular.TabularData": {
@@ -212,6 +211,7 @@ SETTING_GROUPS = ("experiment", "search")  # whose options are values of other g
 ROOT_VALUES = {  # the other keys of the root, each with its type
     "seed": "int",
     "batch_size": "int",
+    "min_steps_per_epoch": "int | None",
     "study": "str",
     "runs": "str",
     "rerun": "bool",

@@ -1,8 +1,11 @@
 """One run from top to bottom; read this first."""
 
 import logging
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from lepton import build
@@ -10,6 +13,7 @@ from lepton.config.check import check
 from lepton.config.identity import run_folder
 from lepton.config.input_kinds import describe_kinds, idle_groups, used_kinds
 from lepton.config.model_kind import fits_itself, given_groups, model_kind
+from lepton.config.validation import is_inside
 from lepton.dataset.data import Data
 from lepton.dataset.describe.opening import opening_lines
 from lepton.errors import Diverged, Finished, Pruned
@@ -30,6 +34,7 @@ from lepton.storage.run_writing import writing_run
 from lepton.storage.shared_files import share_files
 from lepton.training.data_description import write_data_description
 from lepton.training.evaluation import constant_metrics, evaluate
+from lepton.training.inside import fit_inside
 from lepton.training.learner import Learner, build_learner
 from lepton.training.module import Watch
 from lepton.training.publish import publish_run
@@ -37,6 +42,7 @@ from lepton.training.rehearsal import rehearse_end
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
+    from torch import Tensor
 
 log = logging.getLogger("lepton")
 
@@ -129,8 +135,15 @@ def _train(
     tell_named_runs(config, learner, data)
     constant = constant_metrics(data, learner.task)  # first: a metric that fails, fails before
     rehearse_end(config, learner, data, folder)
-    fitted_data = learner.fit(data, folder, watch)
-    return score_and_save(config, learner, fitted_data, folder, name=name, constant=constant)
+    known = {}
+    if is_inside(config):
+        tell = partial(tell_named_runs, config)
+        fitted_data, known["val"] = fit_inside(config, learner, data, folder, tell)
+    else:
+        fitted_data = learner.fit(data, folder, watch)
+    return score_and_save(
+        config, learner, fitted_data, folder, name=name, constant=constant, known=known
+    )
 
 
 def read_data(config: dict[str, Any]) -> Data:
@@ -178,12 +191,16 @@ def score_and_save(
     *,
     name: str,
     constant: dict[str, float],
+    known: "Mapping[str, Tensor]" = MappingProxyType({}),
 ) -> Result:
-    """Scores what has been fitted, and writes its weights, history, predictions and result."""
+    """Scores what has been fitted, and writes its weights, history, predictions and result.
+
+    `known`: predictions that were made before, by split.
+    """
     learner.save(folder)
     task, facts = learner.task, learner.facts()
     facts["added"] = {**facts.get("added", {}), **directions_to_store(task.metrics)}
-    predictions, metrics = evaluate(learner, data)
+    predictions, metrics = evaluate(learner, data, known=known)
     return write_outcome(
         folder,
         config=config,

@@ -28,6 +28,7 @@ from lepton.config.node_checks import key_problems, resolved_config, target_prob
 from lepton.config.option_keys import place_of_key
 from lepton.config.patience import without_idle_patience
 from lepton.config.signature import Signature, TargetError, read_signature, takes_key
+from lepton.config.validation import validation_problems, with_validation
 from lepton.config.younger_keys import with_younger_keys
 from lepton.errors import ConfigError
 from lepton.groups import METHOD_CLASS, METHOD_GROUPS, ROOT_VALUES, TRAINING_GROUPS, Group
@@ -70,7 +71,9 @@ def check_values(
     if files and not problems:
         config = with_runs_of_studies(_with_start(config, memory), memory)
     if not problems:
-        problems = constraint_problems(config, model_kind=model_kind(config))
+        config = with_validation(config)
+        problems = validation_problems(config)
+        problems += constraint_problems(config, model_kind=model_kind(config))
         problems += [*missing_files(config), *named_run_problems(config)] if files else []
     if problems:
         raise ConfigError(*dict.fromkeys(problems))

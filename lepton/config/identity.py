@@ -29,6 +29,7 @@ COSMETIC_KEYS = (  # `kind` is what older configs call suggested.for
     IDENTITY_KEY,  # what the content of the data says is in the id by itself
     *COSMETIC_GROUPS,
 )
+BATCH_KEYS = ("batch_size", "min_steps_per_epoch")  # of a model that does not fit itself
 COSMETIC_TRAINER_KEYS = ("progress", "checkpoint_every")
 COSMETIC_DATASET_KEYS = ("memory_gb", "cache_gb", "decoding_threads")
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -36,7 +37,7 @@ PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 def canonical_config(config: dict[str, Any]) -> dict[str, Any]:
     """The part of a checked config that can change the result; data files by their content."""
-    ignored = {*COSMETIC_KEYS, *(["batch_size"] if fits_itself(config) else [])}
+    ignored = {*COSMETIC_KEYS, *(BATCH_KEYS if fits_itself(config) else ())}
     ignored |= {key for key, group in HEEDED_WITH.items() if not config.get(group)}
     chosen = without_absent_groups(config)
     canonical = {key: value for key, value in chosen.items() if key not in ignored}

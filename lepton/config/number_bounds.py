@@ -8,6 +8,7 @@ from lepton.values.bounds import BOUNDS
 
 MIN_VALUES = {  # smallest numbers that mean something
     "batch_size": 1,
+    "min_steps_per_epoch": 1,
     "trainer.max_epochs": 1,
     "trainer.accumulate_grad_batches": 1,
     "trainer.limit_batches": 1,

@@ -5,6 +5,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -33,7 +34,7 @@ from lepton.dataset.own_data import no_reading, tables_read
 from lepton.dataset.read.generated_mark import generated_notes, refuse_generated
 from lepton.dataset.read.raw_table import RawTable
 from lepton.dataset.read.same_file import refuse_same_file
-from lepton.dataset.split.split_frame import split_frame
+from lepton.dataset.split.split_frame import split_frame, training_groups
 from lepton.dataset.split.split_rows import SplitRows
 from lepton.dataset.split.split_settings import SplitSettings
 from lepton.method import Batch
@@ -55,6 +56,7 @@ class Data(pl.LightningDataModule):
     memory_gb: float | None = None  # that rows of a `stream_source` may take; more are streamed
     streamed_from: str | None = None  # where the splits lie that are too large for memory, and why
     read_whole: str | None = None  # what is said of rows that are too large, but cannot be streamed
+    groups: np.ndarray | None = None  # of training rows, where a split keeps groups together
     row_chances: Tensor | None = None  # how often training rows are drawn; None: each once an epoch
     is_fetched: bool = False  # where reading the rows may take a network, so that no check does
     spec: DataSpec
@@ -86,6 +88,7 @@ class Data(pl.LightningDataModule):
         val_folds: AtLeast1 | None = None,
         val_fold: AtLeast0 | None = None,
         weighted_metrics: bool = True,
+        validation: Literal["inside", "outside"] | None = None,
     ):
         super().__init__()
         self.target = target if isinstance(target, str) else list(target or [])
@@ -93,16 +96,10 @@ class Data(pl.LightningDataModule):
         self.only_class: str | int | bool | None = None  # of a task that learns from one alone
         self.task, self.positive, self.max_numeric_classes = task, positive, max_numeric_classes
         parts = {"folds": folds, "fold": fold, "val_folds": val_folds, "val_fold": val_fold}
-        self.split_settings = SplitSettings(
-            strategy=split,
-            column=split_column,
-            val_size=val_size,
-            test_size=test_size,
-            seed=split_seed,
-            **parts,
-            shots=shots,
-            fraction=fraction,
-        )
+        trained = {"shots": shots, "fraction": fraction, "validation": validation}
+        sizes = {"val_size": val_size, "test_size": test_size, "seed": split_seed}
+        named = {"strategy": split, "column": split_column}
+        self.split_settings = SplitSettings(**named, **sizes, **parts, **trained)
         self.splits, self.notes = dict[str, Rows](), list[CleaningNote]()
         self.seed, self.limit_batches, self.overfit_batches = seed, limit_batches, overfit_batches
         self.inputs, self.arrays, self.batch_size = [], SplitArrays(), batch_size
@@ -182,6 +179,8 @@ class Data(pl.LightningDataModule):
         """Reads and prepares the data, once; what exceeds its memory is streamed from the cache."""
         if not self.splits:
             set_up(self, self._read_and_prepare)
+            if self.split_settings.is_validated_inside:  # the same rows, predicted by folds
+                self.splits["val"] = self.weights.held_out(self.splits["train"])
 
     def stream_source(self) -> FileSource | None:
         """The files that the rows can be streamed from; None where they are read whole."""
@@ -260,6 +259,7 @@ class Data(pl.LightningDataModule):
         """Positions of each split among rows with a target; `drop_rows` may take some out first."""
         rows, notes = split_frame(self.split_settings, frame, file_rows, target, drop_rows)
         self.notes += notes
+        self.groups = training_groups(self.split_settings, frame, target, rows["train"])
         return rows
 
     def _excluded_columns(self) -> dict[str, str | None]:

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from omegaconf import OmegaConf
 
 from lepton.config.check import check
+from lepton.config.validation import is_inside
 from lepton.dataset.data import Data
 from lepton.dataset.inputs.find import kinds_in
 from lepton.derived.derivation import MadeRun
@@ -20,10 +21,15 @@ from lepton.training.learner import Learner
 
 
 def input_data(run: InputRun) -> Data:
-    """The data that a run was trained on, read again.
+    """The data that a run was trained on, read again, of which its network knows no held out row.
 
-    Raises: LeptonError when they are no longer what they were.
+    Raises: LeptonError when they are no longer what they were, or validation was inside of them.
     """
+    if is_inside(run.config):
+        raise LeptonError(
+            f"{run.folder}: dataset.validation=inside leaves no validation rows that its network "
+            "was not trained on; take runs with dataset.validation=outside"
+        )
     data = read_data(check(OmegaConf.create(run.config)))
     refuse_changed_data(run, data)
     return data

@@ -112,6 +112,6 @@ def _require_stored(predictions: np.ndarray, stored: np.ndarray, folder: Path) -
     if not np.allclose(predictions / scale, stored / scale, TOLERANCE, TOLERANCE):
         raise LeptonError(
             f"{folder}: its model does not predict the validation rows as stored; a model over "
-            "folds has trained on them (take the run of one fold), else `lepton verify` looks for "
-            "the cause"
+            "folds has trained on them (take the run of one fold), and so has one with "
+            "dataset.validation=inside (take outside), else `lepton verify` looks for the cause"
         )

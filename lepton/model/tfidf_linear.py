@@ -1,5 +1,6 @@
 """Counts of words and of runs of characters under a linear model: the reference for texts."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,15 @@ class TfidfLinear:
                 if weights is not None:
                     by_class = weights_by_class(weights, self.spec.task, label)
                 self.models.append(self._fit_best(x, y, x_val, y_val, by_class, weight, weight_val))
+
+    def fit_whole(
+        self, train: dict[str, Any], weights: Tensor | None, folds: Sequence["TfidfLinear"]
+    ) -> None:
+        """Learns from all rows with one strength, the nearest to the mean that `folds` chose."""
+        of_folds = [np.log(_strength(model)) for fold in folds for model in fold.models]
+        distances = np.abs(np.log(self.strengths) - np.mean(of_folds))
+        self.strengths = [self.strengths[int(distances.argmin())]]
+        self.fit(train, train, weights)
 
     def predict(self, inputs: dict[str, Any]) -> Tensor:
         """Probabilities, or for regression values in the target's own unit.
@@ -186,3 +196,8 @@ class TfidfLinear:
             max_iter=self.max_iter,
             random_state=self.seed,
         )
+
+
+def _strength(model: LogisticRegression | Ridge) -> float:
+    """The inverse penalty that a model was fitted with."""
+    return 1 / model.alpha if isinstance(model, Ridge) else model.C

@@ -280,6 +280,6 @@ def _try_training_options(config: dict[str, Any], learner: "Learner", data: "Dat
 
         supplied: dict[str, Any] = {"optimizer": optimizer}
         if steps_by_batch(config):
-            batches = math.ceil(len(data.splits["train"]["id"]) / config["batch_size"])
+            batches = math.ceil(len(data.splits["train"]["id"]) / data.batch_size)
             supplied["total_steps"] = batches * config["trainer"]["max_epochs"]
         build.component(config, "scheduler", **supplied)

@@ -1,6 +1,7 @@
 """Estimator: a model that fits itself, on the same way through a run as a network."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,7 +27,9 @@ class SelfFittingModel(Protocol):
     It is built with `spec` and `seed` beside its keys. A class may say in `tasks` which tasks it
     knows, where these are not lepton's with a target; one that heeds the key `weight` (N,) of
     rows, which `dataset.weight` gives, says `weighs_rows = True`. `facts()` may add to
-    `Learner.facts`. One that learns by iterations may leave in `history` a row for each, and in
+    `Learner.facts`. One that has `fit_whole(train, weights, folds)` can be validated inside of the
+    training rows: it is then fitted to all of them, with what the fitted models of folds chose. One
+    that learns by iterations may leave in `history` a row for each, and in
     `best_epoch` the one that it predicts from, as networks have them of epochs.
     """
 
@@ -82,6 +85,14 @@ class Estimator:
         self.best_epoch = int(getattr(self.model, "best_epoch", 0))
         self.seconds = time.perf_counter() - started
         return data
+
+    def fit_whole(self, data: Data, folds: Sequence["Estimator"]) -> None:
+        """Fits all training rows, with what others chose on folds of them."""
+        began = time.perf_counter()
+        train = with_target_to_learn(data.splits["train"], data.spec)
+        models = [fold.model for fold in folds]
+        self.model.fit_whole(train, self.task.estimator_weights(), models)  # type: ignore[attr-defined]
+        self.seconds = time.perf_counter() - began
 
     def predict(self, inputs: Rows) -> Tensor:
         """Predictions for whole tensors, or for an array of texts."""

@@ -1,7 +1,8 @@
 """Scores of a learner on the splits of its data, with what is kept of its predictions."""
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from torch import Tensor
 
@@ -14,16 +15,23 @@ from lepton.training.learner import Learner
 
 
 def evaluate(
-    learner: Learner, data: Data, splits: Iterable[str] | None = None
+    learner: Learner,
+    data: Data,
+    splits: Iterable[str] | None = None,
+    *,
+    known: Mapping[str, Tensor] = MappingProxyType({}),
 ) -> tuple[dict[str, SplitPredictions], dict[str, float]]:
-    """The predictions of splits, all that are held out or some, and their metrics by split/name."""
+    """The predictions of splits, all that are held out or some, and their metrics by split/name.
+
+    `known`: what is kept of predictions that were made before, in the order of their split.
+    """
     predictions, metrics = {}, {}
     for split in held_out(data.splits) if splits is None else splits:
         rows, task = data.splits[split], learner.task
-        if task.streamed:
+        if task.streamed and split not in known:
             kept, states = learner.validate(rows)
         else:
-            kept = learner.predict(rows)
+            kept = known[split] if split in known else learner.predict(rows)
             states = [task.validate(kept, rows)]
         predictions[split] = split_predictions(rows, kept)
         metrics |= {f"{split}/{name}": value for name, value in task.summarize(states).items()}

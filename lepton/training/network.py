@@ -20,6 +20,7 @@ from lepton.storage.run_log import log_once
 from lepton.trainer.default import resolve_precision, takes_cuda
 from lepton.training import memory
 from lepton.training.architecture import save_architecture
+from lepton.training.course import Course
 from lepton.training.dropout_masks import MaskStream, use_mask_stream
 from lepton.training.elapsed import first_candidate
 from lepton.training.further_rows import with_further_rows
@@ -30,9 +31,10 @@ from lepton.training.model_mistakes import (
     refuse_row_weights,
 )
 from lepton.training.module import Watch
-from lepton.training.phase_fit import PhaseFit
+from lepton.training.phase_fit import PhaseFit, fold_into_model
 from lepton.training.prediction import compute_in_batches
 from lepton.training.row_chances import with_row_chances
+from lepton.training.start_score import START
 from lepton.training.weights import save_weights
 
 if TYPE_CHECKING:
@@ -83,6 +85,7 @@ class Network:
         self.history: list[dict[str, float]] = []
         self.device, self.best_epoch = torch.device("cpu"), 0
         self.trained_as, self.seconds = "alone", 0.0
+        self.course: Course | None = None  # of its training, where no validation split chooses
 
     def fit(self, data: Data, folder: Path, watch: Watch | None = None) -> Data:
         """Trains, from the folder's checkpoint if there is one; ends with the best epoch's weights.
@@ -98,8 +101,19 @@ class Network:
                 phase.begin(phase)
             self.trained_module = phase.module
             with explained_model(self, phase.data.splits["train"]):
-                PhaseFit(self, phase, folder, watch).run()
+                self._fit_phase(phase, folder, watch, is_last=phase is phases[-1])
         return phases[-1].data
+
+    def _fit_phase(self, phase: Phase, folder: Path, watch: Watch | None, *, is_last: bool) -> None:
+        """Trains a phase; where folds choose, as the course of the run says, which is the last's."""
+        course = self.course if is_last else self.course and Course()
+        if course and course.recorder and phase.starts_learned:
+            course.recorder.start = self.validate(phase.data.splits["val"])[0]
+        if course and course.epochs == 0:
+            fold_into_model(phase.module)
+            self.best_epoch = self.best_epoch if self.history else START
+        else:
+            PhaseFit(self, phase, folder, watch, course).run()
 
     def prepare_phases(self, data: Data) -> list[Phase]:
         """The phases of the training, before any of it; a single one where nothing is tuned."""

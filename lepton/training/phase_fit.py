@@ -17,6 +17,7 @@ from lepton.pretrained.weight_files import WEIGHTS_FILE
 from lepton.scheduler.interval import steps_by_batch
 from lepton.trainer.default import Trainer
 from lepton.training.checkpoint import Checkpoints
+from lepton.training.course import Course, CourseModule
 from lepton.training.distributed import run_further_processes
 from lepton.training.module import TrainingModule, Watch
 from lepton.training.one_batch import BatchByBatch
@@ -41,10 +42,19 @@ log = logging.getLogger("lepton")
 class PhaseFit:
     """Trains the module of a phase, and writes into the network what was learned."""
 
-    def __init__(self, network: "Network", phase: Phase, folder: Path, watch: Watch | None):
+    def __init__(
+        self,
+        network: "Network",
+        phase: Phase,
+        folder: Path,
+        watch: Watch | None,
+        course: Course | None = None,
+    ):
+        """`course`: what is scored where no validation split chooses the best epoch."""
         self.network, self.phase, self.folder = network, phase, folder
         self.methods = network.methods if phase.methods is None else phase.methods
-        start = start_score(network, phase)
+        self.course = course
+        start = None if course else start_score(network, phase)
         phase.module.train()  # Lightning leaves modes as it finds them
         chosen = chosen_callbacks(network.config, folder)
         self.has_callbacks, self.batch_by_batch = bool(chosen), are_called_each_batch(chosen)
@@ -86,7 +96,7 @@ class PhaseFit:
 
     def _module(self, watch: Watch | None) -> TrainingModule:
         network, config = self.network, self.network.config
-        return TrainingModule(
+        return (partial(CourseModule, self.course) if self.course else TrainingModule)(
             model=self.phase.module,
             task=network.task,
             methods=self.methods,
@@ -104,13 +114,18 @@ class PhaseFit:
         )
 
     def _trainer(self, chosen: list[pl.Callback]) -> Trainer:
+        course = self.course
         callbacks = [c for method in self.methods for c in method.callbacks()]
-        return run_trainer(
+        callbacks += [course.recorder] if course and course.recorder else []
+        trainer = run_trainer(
             self.network.config,
             self.folder,
             [*callbacks, *chosen],
             node=self.phase.config["trainer"],
         )
+        if course:
+            course.set_up(trainer)
+        return trainer
 
     def _batches(self) -> pl.LightningDataModule:
         """The data, which hand Lightning a block of batches at a time where no callback counts."""
@@ -119,8 +134,9 @@ class PhaseFit:
         return self.phase.data
 
     def _resume(self) -> Resume | None:
-        """The callback that saves this training, first of all; None with several processes."""
-        if self.trainer.world_size > 1:
+        """The callback that saves this training, first of all; None with several processes, and of
+        a fold, which is kept when it is over."""
+        if self.trainer.world_size > 1 or (self.course and self.course.recorder):
             return None
         prefix = self.phase.name
         checkpoints = Checkpoints.of_run(

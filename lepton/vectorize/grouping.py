@@ -11,6 +11,7 @@ from lepton.config.identity import canonical_config
 from lepton.config.method_nodes import method_nodes
 from lepton.config.model_kind import NETWORK, model_kind
 from lepton.config.signature import read_signature
+from lepton.config.validation import is_inside
 from lepton.groups import METHOD_GROUPS
 from lepton.method import UNBATCHED_HOOKS, Method, overrides
 from lepton.storage.run_folder import CHECKPOINT_FOLDER, unfinished_folder
@@ -76,6 +77,8 @@ def obstacle_to_stacking(config: dict[str, Any]) -> str | None:
     choices = config["choices"]
     if (kind := model_kind(config)) is not NETWORK:
         return f"model={choices.get('model')} {kind.words}"
+    if is_inside(config):
+        return "dataset.validation=inside trains several folds of each run"
     optimizer = config["optimizer"]
     stacked = STACKED_BY_TARGET.get(read_signature(optimizer["_target_"]).origin)
     if stacked is None:

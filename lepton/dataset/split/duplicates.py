@@ -40,6 +40,8 @@ def find_leaks(
     """
     remaining, notes = dict(rows), []
     for split, later in LATER_SPLITS.items():
+        if split not in rows:
+            continue
         others = [other for other in later if other in rows]
         held_out = np.concatenate([rows[split][:0], *(rows[other] for other in others)])
         leaked = np.isin(keys[rows[split]], keys[held_out])

@@ -51,6 +51,19 @@ def split_frame(
     return rows, notes
 
 
+def training_groups(
+    settings: SplitSettings, frame: pd.DataFrame | RawTable, target: Target, train: np.ndarray
+) -> np.ndarray | None:
+    """The number of each training row's group; None where rows are not split by groups.
+
+    Shapes: train (rows,) positions among the rows that have a target -> (rows,).
+    """
+    if settings.strategy != "group":
+        return None
+    values = _split_values(settings, frame)[target.kept_rows]
+    return pd.factorize(values.iloc[train])[0]
+
+
 def _train_on_one_class(rows: SplitRows, target: Target, notes: list[CleaningNote]) -> SplitRows:
     """The rows of each split, those of train of the target's first class alone; adds to `notes`.
 

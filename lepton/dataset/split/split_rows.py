@@ -44,7 +44,8 @@ def split_rows(
 ) -> SplitRows:
     """Sorted row positions of train, val and test, without those that `drop_rows` takes out.
 
-    Where the settings ask for no test split, there is none.
+    Where the settings ask for no test split, there is none; nor one of val where validation is
+    inside of train, which then holds the rows of both.
 
     Shapes: the first `file_rows` of `total_rows` come from the data file, the others from a test
         file; labels (total_rows,) class indices, None where there are none; values (total_rows,),
@@ -65,6 +66,8 @@ def split_rows(
             strata = None
         splitter = _make_splitter(settings.strategy, file_rows, strata, classes, values)
         rows = _hold_out(settings, splitter, file_rows, total_rows, has_test_file)
+    if settings.is_validated_inside and "val" in rows:
+        rows["train"] = np.concatenate([rows["train"], rows.pop("val")])
     rows = {split: np.sort(positions) for split, positions in rows.items()}
     rows = drop_rows(rows) if drop_rows else rows
     _refuse_empty(rows)
@@ -132,6 +135,8 @@ def _hold_out(
         remaining, test = rows, None
     else:
         remaining, test = splitter.hold_out(rows, ceil(settings.test_size * units), seed)
+    if settings.is_validated_inside:
+        return {"train": remaining} | ({} if test is None else {"test": test})
     if settings.val_folds is None:
         train, val = splitter.hold_out(remaining, ceil(settings.val_size * units), seed)
     else:
@@ -153,8 +158,10 @@ def _rows_by_word(settings: SplitSettings, values: pd.Series) -> SplitRows:
         value = str(values[splits.isna()].iloc[0])
         raise DataError(f"column {values.name!r}: {value!r} names no split; use train, val or test")
     names = ["train", "val", "test"]
-    if settings.test_size == 0 and not (splits == "test").any():
-        names.remove("test")
+    may_lack = {"test": settings.test_size == 0, "val": settings.is_validated_inside}
+    for name, may in may_lack.items():
+        if may and not (splits == name).any():
+            names.remove(name)
     return {split: np.flatnonzero(splits == split) for split in names}
 
 

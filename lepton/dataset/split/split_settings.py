@@ -27,6 +27,12 @@ class SplitSettings:
     fraction: float
     val_folds: int | None = None
     val_fold: int | None = None
+    validation: str | None = None  # inside: no validation split is drawn
+
+    @property
+    def is_validated_inside(self) -> bool:
+        """True where the training rows are all that may choose anything, by folds of theirs."""
+        return self.validation == "inside"
 
     @property
     def excluded(self) -> dict[str, str]:
@@ -52,7 +58,7 @@ class SplitSettings:
     def _size_problems(self, has_test_file: bool) -> list[str]:
         if self.strategy == "column":
             return []
-        sizes = {} if self.val_folds else {"val_size": self.val_size}
+        sizes = {} if self.val_folds or self.is_validated_inside else {"val_size": self.val_size}
         if not has_test_file and self.folds is None:
             sizes["test_size"] = self.test_size
         problems = [

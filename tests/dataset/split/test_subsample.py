@@ -44,7 +44,7 @@ def test_more_shots_than_rows_of_a_class_are_refused_by_its_name():
 
 
 def test_val_and_test_stay_whole_and_the_seed_of_the_run_draws_nothing():
-    make = composed_data("dataset=wine", "dataset.shots=5")
+    make = composed_data("dataset=wine", "dataset.shots=5", "dataset.validation=outside")
     full_data, data, other = composed_data("dataset=wine")(0), make(0), make(1)
     for split in ("val", "test"):
         assert data.splits[split]["id"].equal(full_data.splits[split]["id"])

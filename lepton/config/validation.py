@@ -1,0 +1,74 @@
+"""dataset.validation: whether the rows that choose epochs are a split of their own, or folds of the
+training rows."""
+
+from typing import Any
+
+from lepton.config.chosen_options import option_label
+from lepton.config.model_kind import FITS_ITSELF, NETWORK, model_kind
+from lepton.config.patience import name_of_stopper
+from lepton.config.signature import read_signature
+
+KEY = "dataset.validation"
+INSIDE, OUTSIDE = "inside", "outside"
+WHOLE_TRAININGS = {  # keys of the trainer that would leave folds unfinished, with the value "off"
+    "limit_batches": None,
+    "overfit_batches": 0,
+    "max_time": None,
+}
+
+
+def is_inside(config: dict[str, Any]) -> bool:
+    """True for a checked config whose run has no validation split, and validates by folds."""
+    return (config.get("dataset") or {}).get("validation") == INSIDE
+
+
+def with_validation(config: dict[str, Any]) -> dict[str, Any]:
+    """The config that says which validation it has; epochs that folds choose need no patience."""
+    data = config.get("dataset") or {}
+    if "validation" not in data:
+        return config
+    if data["validation"] is None:
+        is_few = data.get("shots") is not None
+        value = INSIDE if is_few and not _obstacles(config) else OUTSIDE
+        config = {**config, "dataset": {**data, "validation": value}}
+    if is_inside(config) and (trainer := config.get("trainer")) and "patience" in trainer:
+        config = {**config, "trainer": {**trainer, "patience": None}}
+    return config
+
+
+def validation_problems(config: dict[str, Any]) -> list[str]:
+    """A line for everything that does not go with a validation inside of the training rows."""
+    if not is_inside(config):
+        return []
+    outside = f"; {KEY}=outside has a split of its own"
+    return [f"{KEY}=inside: {obstacle}{outside}" for obstacle in _obstacles(config)]
+
+
+def _obstacles(config: dict[str, Any]) -> list[str]:
+    data, trainer = config["dataset"], config.get("trainer") or {}
+    kind, found = model_kind(config), []
+    if data.get("split") == "time":
+        found.append("folds of the training rows do not heed the order of dataset.split=time")
+    if data.get("val_folds") is not None:
+        found.append("dataset.val_folds divides rows that are not trained on")
+    if data.get("shots") == 1:
+        found.append("dataset.shots=1 leaves no second row of a class to divide")
+    if kind is FITS_ITSELF and not _fits_whole(config["model"]):
+        label = option_label(config, "model")
+        found.append(f"{label} {kind.words}, and has no fit_whole, which learns from all rows")
+    elif kind not in (NETWORK, FITS_ITSELF):
+        found.append(f"{option_label(config, 'model')} {kind.words}")
+    if kind is NETWORK and trainer.get("devices", 1) not in (1, "1"):
+        found.append("folds take one device, trainer.devices=1")
+    found += [
+        f"trainer.{key} leaves the training of a fold unfinished"
+        for key, off in WHOLE_TRAININGS.items()
+        if trainer.get(key, off) != off
+    ]
+    if stopper := name_of_stopper({**config, "trainer": {**trainer, "patience": None}}):
+        found.append(f"{stopper} would end the training of each fold at another epoch")
+    return found
+
+
+def _fits_whole(model: dict[str, Any]) -> bool:
+    return "fit_whole" in read_signature(model["_target_"]).methods

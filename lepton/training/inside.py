@@ -1,0 +1,193 @@
+"""Validation inside of the training rows: folds say how long to train, then all are trained on.
+
+Each row is predicted once, by a learner that was trained on the other folds; these predictions are
+the run's validation.
+"""
+
+import logging
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lepton.dataset.data import Data, Rows
+from lepton.storage.run_log import log_once
+from lepton.training.checkpoint import Checkpoints
+from lepton.training.course import Course, Recorder, Scores
+from lepton.training.elapsed import first_candidate
+from lepton.training.estimator import Estimator
+from lepton.training.fold_rows import fold_data, fold_positions
+from lepton.training.learner import Learner, build_network
+from lepton.training.network import Network
+from lepton.training.phase_fit import fold_into_model
+from lepton.training.start_score import START
+
+log = logging.getLogger("lepton")
+FOLDS = 5
+FEW_FOLDS = 2  # where each trains a whole pretrained network, for a length that is given
+Tell = Callable[[Learner, Data], None]  # what a learner is told before its training
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """What the learners of all folds predict of the rows that they were not trained on.
+
+    Shapes: kept (epochs, rows, ...), of the last epoch alone where a length is given; start
+        (rows, ...) of what training begins with, None where some of that is random.
+    Units: `seconds` that all folds took.
+    """
+
+    kept: Tensor
+    start: Tensor | None
+    seconds: float
+
+
+def fit_inside(
+    config: dict[str, Any], learner: Learner, data: Data, folder: Path, tell: Tell
+) -> tuple[Data, Tensor]:
+    """Trains on all rows, as long as folds of them say.
+
+    Returns the data as `Learner.fit` does, and what is kept of the folds' predictions of each row.
+    Raises: as `fold_positions` and `Learner.fit`.
+    """
+    chooses = not (isinstance(learner, Network) and _tunes_whole_network(learner))
+    folds = fold_positions(data, FOLDS if chooses else FEW_FOLDS)
+    if isinstance(learner, Estimator):
+        return data, _fit_estimator(config, learner, data, folds, folder)
+    assert isinstance(learner, Network)
+    pooled = _pooled(config, data, folds, folder, tell, every_epoch=chooses)
+    return _fit_network(learner, data, folder, pooled, len(folds), chooses=chooses)
+
+
+def _fit_estimator(
+    config: dict[str, Any],
+    estimator: Estimator,
+    data: Data,
+    folds: Sequence[np.ndarray],
+    folder: Path,
+) -> Tensor:
+    """Fits a model that fits itself to all rows; returns the predictions of the folds' models."""
+    began, fitted, kept = time.perf_counter(), [], None
+    for held_out in folds:
+        part = fold_data(data, held_out)
+        fitted.append(fold := Estimator(config, data.spec))
+        fold.fit(part, folder)
+        predicted, rows = fold.predict(part.splits["val"]), len(data.splits["train"]["id"])
+        kept = _placed(kept, predicted, torch.from_numpy(held_out), rows, dim=0)
+    estimator.fit_whole(data, fitted)
+    estimator.seconds = time.perf_counter() - began
+    count = len(data.splits["train"]["id"])
+    log_once(f"validation: {len(folds)} folds of the {count} training rows, then all are fitted")
+    assert kept is not None
+    return kept
+
+
+def _fit_network(
+    network: Network, data: Data, folder: Path, pooled: Pooled, folds: int, *, chooses: bool
+) -> tuple[Data, Tensor]:
+    """Trains a network on all rows for the epochs that are best for the pooled folds."""
+    task, rows = network.task, data.splits["val"]
+    scores = [_scores(task, kept, rows) for kept in pooled.kept]
+    start = -math.inf if pooled.start is None else _scores(task, pooled.start, rows)["val/score"]
+    epochs, first = len(scores), 0
+    if chooses:
+        first = first_candidate(network.methods, epochs)
+    best = first + int(np.argmax([row["val/score"] for row in scores[first:]]))
+    is_start = first == 0 and start >= scores[best]["val/score"]
+    within = f"validation: {folds} folds of the {len(rows['id'])} training rows"
+    if is_start:
+        log_once(f"{within} find no epoch better than the start, which stays as it is")
+        phases = network.prepare_phases(data)
+        network.trained_module = phases[-1].module
+        fold_into_model(phases[-1].module)
+        network.best_epoch, network.seconds = START, network.seconds + pooled.seconds
+        assert pooled.start is not None
+        return phases[-1].data, pooled.start
+    if chooses:
+        log_once(f"{within} choose epoch {best + 1} of {epochs}; all rows are trained on for it")
+        network.course = Course(scores=scores, epochs=best + 1)
+    else:
+        log_once(f"{within}; all rows are trained on for the epochs of trainer.max_epochs")
+        network.course = Course(last_scores=scores[-1])
+    fitted = network.fit(data, folder)
+    network.seconds += pooled.seconds
+    return fitted, pooled.kept[best]
+
+
+def _scores(task: Any, kept: Tensor, rows: Rows) -> Scores:
+    """The monitored metric of predictions, and the score that it is."""
+    value = task.monitored([task.validate(kept, rows)])
+    score = task.as_score(value)
+    return {f"val/{task.monitor}": value, "val/score": score if math.isfinite(score) else -math.inf}
+
+
+def _tunes_whole_network(network: Network) -> bool:
+    """True where every fold would compute with all of a pretrained network in each epoch."""
+    return network.fine_tuning is not None and not network.methods[0].probes
+
+
+def _pooled(
+    config: dict[str, Any],
+    data: Data,
+    folds: Sequence[np.ndarray],
+    folder: Path,
+    tell: Tell,
+    *,
+    every_epoch: bool,
+) -> Pooled:
+    """The predictions of all folds, each of which is kept in the run's unfinished folder."""
+    kept: Tensor | None = None
+    start: Tensor | None = None
+    seconds = 0.0
+    for number, held_out in enumerate(folds):
+        prefix = f"fold{number}-"
+        checkpoints = Checkpoints.of_run(folder, config, trained="inside", prefix=prefix)
+        found = checkpoints.load()
+        if found is None:
+            found = _fold_predictions(config, data, held_out, folder, tell, every_epoch=every_epoch)
+            checkpoints.save(found)
+        places = torch.from_numpy(held_out)
+        kept = _placed(kept, found["kept"], places, len(data.splits["train"]["id"]), dim=1)
+        if found["start"] is not None:
+            start = _placed(start, found["start"], places, kept.shape[1], dim=0)
+        seconds += found["seconds"]
+    assert kept is not None
+    return Pooled(kept, start, seconds)
+
+
+def _placed(whole: Tensor | None, part: Tensor, places: Tensor, rows: int, *, dim: int) -> Tensor:
+    """Predictions of all rows, with a fold's in their places."""
+    if whole is None:
+        shape = [*part.shape]
+        shape[dim] = rows
+        whole = torch.zeros(shape, dtype=part.dtype)
+    return whole.index_copy_(dim, places, part)
+
+
+def _fold_predictions(
+    config: dict[str, Any],
+    data: Data,
+    held_out: np.ndarray,
+    folder: Path,
+    tell: Tell,
+    *,
+    every_epoch: bool,
+) -> dict[str, Any]:
+    """What a learner that is trained on the other rows predicts of those held out, in order."""
+    began = time.perf_counter()
+    part = fold_data(data, held_out)
+    network, recorder = build_network({**config, "logger": None}, data.spec), Recorder(every_epoch)
+    network.course = Course(recorder=recorder)
+    tell(network, part)
+    with TemporaryDirectory(dir=folder, prefix=".fold-") as scratch:
+        network.fit(part, Path(scratch))
+    order = part.splits["val"]["id"].cpu().argsort().argsort()
+    kept, seconds = torch.stack(recorder.kept)[:, order], time.perf_counter() - began
+    return {"kept": kept, "start": recorder.start, "seconds": seconds}

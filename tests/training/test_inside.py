@@ -1,0 +1,259 @@
+"""A run that validates inside of its training rows: held against folds that are trained by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.datasets import load_breast_cancer
+
+from lepton import build, load_model
+from lepton.config.check import check
+from lepton.config.compose import compose
+from lepton.config.identity import canonical_config, run_folder
+from lepton.dataset.load.step_rows import rows_of_a_step
+from lepton.errors import DataError
+from lepton.run import train_checked
+from lepton.storage.predictions import read_predictions
+from lepton.storage.results import read_result
+from lepton.training import inside
+from lepton.training.fold_rows import fold_data, fold_positions
+from lepton.vectorize.grouping import obstacle_to_stacking
+
+PLAIN = ("model=mlp_small", "preprocessing=none", "batch_size=8", "trainer.max_epochs=6")
+FEW = ("dataset=breast_cancer", "dataset.shots=8", *PLAIN)
+FILE = ("dataset=csv", "dataset.path=rows.csv", "dataset.target=y", "dataset.split=column")
+FILE = (*FILE, "dataset.split_column=split", "dataset.duplicates=keep", *PLAIN)
+
+
+def config_of(*overrides):
+    return check(compose(*overrides))
+
+
+def history(folder):
+    return pd.read_parquet(folder / "history.parquet")
+
+
+@pytest.fixture
+def rows(here):
+    """Twenty rows of two classes, of four numbers, and as many to test on."""
+    x, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    x = ((x - x.mean()) / x.std()).iloc[:, :4].round(4)
+    frame = x.assign(y=np.where(y == 1, "good", "bad"))
+    frame = pd.concat([frame[frame.y == word].iloc[:20] for word in ("bad", "good")])
+    split = np.where(np.arange(40) % 2, "train", "test")
+    return frame.assign(split=split).reset_index(drop=True)
+
+
+def write(rows, **columns):
+    rows.assign(**columns).to_csv("rows.csv", index=False)
+
+
+def test_every_row_is_predicted_by_the_network_of_the_other_folds(run, rows, monkeypatch):
+    """By hand: an ordinary training on the other folds, of which each epoch is scored."""
+    write(rows)
+    data = build.data(config_of(*FILE, "dataset.validation=inside"))
+    folds = fold_positions(data, 5)
+    assert np.sort(np.concatenate(folds)).tolist() == list(range(20))
+    got = history(run(*FILE, "dataset.validation=inside"))
+
+    train = rows.index[rows.split == "train"].to_numpy()
+    assert data.splits["train"]["id"].tolist() == train.tolist()
+    losses = np.zeros(6)
+    for held_out in folds:
+        split = rows.split.copy()
+        split[train[held_out]] = "val"
+        write(rows, split=split)
+        by_hand = ("dataset.validation=outside", "trainer.patience=null")
+        losses += history(run(*FILE, *by_hand))["val/log_loss"].to_numpy() * len(held_out) / 20
+    assert got["epoch"].iloc[-1] == losses.argmin()
+    np.testing.assert_allclose(got["val/log_loss"], losses[: len(got)], rtol=1e-5)
+
+
+def test_all_rows_are_trained_on_for_the_epochs_that_the_folds_choose(run, rows):
+    write(rows)
+    folder = run(*FILE, "dataset.validation=inside")
+    result, got = read_result(folder), history(folder)
+    assert result.rows == {"train": 20, "val": 20, "test": 20}
+    assert result.epochs == len(got) == result.best_epoch + 1
+
+    copies = rows[rows.split == "train"].assign(split="val")
+    write(pd.concat([rows, copies]))
+    whole = run(*FILE, "dataset.validation=outside", f"trainer.max_epochs={len(got)}")
+    np.testing.assert_allclose(got["train/loss"], history(whole)["train/loss"], rtol=1e-6)
+    assert read_result(whole).best_epoch == result.best_epoch, "the training loss still fell"
+    assert read_predictions(folder, "test").prediction.equal(
+        read_predictions(whole, "test").prediction
+    )
+
+
+def test_the_stored_validation_is_what_the_folds_predicted(run_once):
+    folder = run_once(*FEW)
+    val, result = read_predictions(folder, "val"), read_result(folder)
+    assert val.ids.tolist() == build.data(result.config).splits["train"]["id"].tolist()
+    chance = torch.where(val.target == 1, val.prediction, 1 - val.prediction)
+    assert result.metrics["val/log_loss"] == pytest.approx(-chance.log().mean().item(), rel=1e-5)
+    assert result.metrics["val/log_loss"] == pytest.approx(history(folder)["val/log_loss"].iloc[-1])
+
+
+def test_a_killed_run_trains_no_finished_fold_again(here, monkeypatch):
+    config = config_of(*FEW)
+    whole = train_checked({**config, "runs": "whole"}, run_folder({**config, "runs": "whole"}))
+    trained = []
+
+    def fold_predictions(config, data, held_out, *rest, **options):
+        if len(trained) == 3:
+            trained.append("killed")
+            raise KeyboardInterrupt
+        trained.append(held_out.tolist())
+        return untouched(config, data, held_out, *rest, **options)
+
+    untouched = inside._fold_predictions
+    monkeypatch.setattr(inside, "_fold_predictions", fold_predictions)
+    with pytest.raises(KeyboardInterrupt):
+        train_checked(config, run_folder(config))
+    result = train_checked(config, run_folder(config))
+    assert len({str(fold) for fold in trained}) == len(trained) == 6
+    assert result.metrics == whole.metrics
+    assert not list(run_folder(config).rglob("fold*")), "folds are no part of a finished run"
+
+
+@pytest.fixture
+def source(run_once):
+    return run_once("dataset=breast_cancer", *PLAIN, "trainer.max_epochs=20")
+
+
+def test_a_start_that_no_epoch_beats_stays_as_it_is(run, source):
+    tuned = ("finetune=full", f"init_from={source}", "optimizer.lr=100", "regularization=none")
+    folder = run(*FEW, *tuned, "scheduler=none")
+    assert (read_result(folder).best_epoch, len(history(folder))) == (-1, 0)
+    first, second = load_model(source).learner.model, load_model(folder).learner.model
+    for name, value in first.state_dict().items():
+        assert value.equal(second.state_dict()[name])
+    val = read_predictions(folder, "val")
+    assert val.prediction.equal(load_model(source).learner.predict(val_rows(folder)))
+
+
+def val_rows(folder):
+    return build.data(read_result(folder).config).splits["val"]
+
+
+def test_a_tuned_network_is_trained_to_the_end_of_its_schedule(run):
+    """Two folds say what it is worth, and choose no epoch."""
+    source = run("dataset=breast_cancer", *PLAIN, "trainer.max_epochs=1", "optimizer.lr=1.0e-6")
+    folder = run(*FEW, "finetune=full", f"init_from={source}", "optimizer.lr=1.0e-2")
+    rows, result = history(folder), read_result(folder)
+    assert (len(rows), result.best_epoch) == (6, 5)
+    assert rows["val/score"].iloc[:-1].isna().all()
+    assert -rows["val/score"].iloc[-1] == pytest.approx(result.metrics["val/log_loss"])
+    assert rows["lr"].iloc[-1] < rows["lr"].max() / 5, "the schedule is whole"
+
+
+def test_averaged_weights_are_those_that_a_run_ends_with(run, rows):
+    """As those of an ordinary training on the same rows, whose last epoch is its best."""
+    write(rows)
+    folder = run(*FILE, "dataset.validation=inside", "regularization=ema")
+    copies = rows[rows.split == "train"].assign(split="val")
+    write(pd.concat([rows, copies]))
+    epochs = f"trainer.max_epochs={read_result(folder).epochs}"
+    whole = run(*FILE, "dataset.validation=outside", "regularization=ema", epochs)
+    assert read_result(whole).best_epoch == read_result(folder).best_epoch
+    assert read_predictions(folder, "test").prediction.equal(
+        read_predictions(whole, "test").prediction
+    )
+
+
+def test_groups_stay_on_one_side_of_a_fold(here, rows):
+    group = np.repeat(np.arange(10), 4)
+    split = ("dataset.split=group", "dataset.split_column=group", "dataset.test_size=0.2")
+    write(rows.drop(columns="split"), group=group)
+    keys = [o for o in FILE if "split" not in o]
+    data = build.data(config_of(*keys, *split, "dataset.validation=inside"))
+    for held_out in fold_positions(data, 4):
+        part = fold_data(data, held_out)
+        sides = [{int(group[i]) for i in part.splits[s]["id"]} for s in ("train", "val")]
+        assert all(sides)
+        assert not sides[0] & sides[1]
+
+
+def test_folds_are_those_of_the_split_whatever_the_seed():
+    made = [fold_positions(build.data(config_of(*FEW, f"seed={s}")), 5) for s in (0, 1)]
+    other = fold_positions(build.data(config_of(*FEW, "dataset.split_seed=1")), 5)
+    assert all(map(np.array_equal, *made))
+    assert not all(map(np.array_equal, made[0], other))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "chosen"),
+    [
+        ((), "outside"),
+        (("dataset.shots=8",), "inside"),
+        (("dataset.shots=8", "dataset.validation=outside"), "outside"),
+        (("dataset.validation=inside",), "inside"),
+        (("dataset.shots=8", "dataset.val_folds=3", "dataset.val_fold=0"), "outside"),
+        (("dataset.shots=8", "model=gradient_boosting"), "outside"),
+        (("dataset.shots=8", "trainer.limit_batches=1"), "outside"),
+        (("dataset.shots=1",), "outside"),
+        (("dataset.shots=8", "regularization=early_stopping"), "outside"),
+    ],
+)
+def test_few_shots_are_validated_inside_where_that_goes_with_the_rest(overrides, chosen):
+    config = config_of("dataset=breast_cancer", *overrides)
+    assert config["dataset"]["validation"] == chosen
+    assert ("validation" in canonical_config(config)["dataset"]) == (chosen == "inside")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "line"),
+    [
+        (("model=gradient_boosting",), "model=gradient_boosting fits itself, and has no fit_whole"),
+        (("trainer.limit_batches=2",), "trainer.limit_batches leaves the training of a fold"),
+        (("trainer.max_time='00:00:01:00'",), "trainer.max_time leaves the training of a fold"),
+        (("regularization=early_stopping",), "regularization.early_stopping would end"),
+        (("dataset.val_folds=3", "dataset.val_fold=0"), "dataset.val_folds divides rows"),
+        (("trainer.devices=2",), "folds take one device, trainer.devices=1"),
+        (("dataset.shots=1",), "dataset.shots=1 leaves no second row of a class to divide"),
+        (("dataset.validation=both",), "dataset.validation"),
+    ],
+)
+def test_what_does_not_go_with_folds_inside_is_told_in_a_line(lepton, overrides, line):
+    words = ("train", "dataset=breast_cancer", "dataset.validation=inside", *overrides)
+    code, _, errors = lepton(*words)
+    assert (code, line in errors, "Traceback" in errors) == (2, True, False)
+    assert not list(run_folder(config_of("dataset=breast_cancer")).parent.glob("*/result.json"))
+
+
+def test_a_run_with_folds_inside_is_no_part_of_a_stack():
+    assert "several folds" in obstacle_to_stacking(config_of(*FEW))
+
+
+def test_regression_is_divided_by_chance(here, run):
+    folder = run("dataset=diabetes", "dataset.fraction=0.1", "dataset.validation=inside", *PLAIN)
+    val = read_predictions(folder, "val")
+    squares = (val.prediction - val.target).square().mean().sqrt().item()
+    assert read_result(folder).metrics["val/rmse"] == pytest.approx(squares, rel=1e-5)
+
+
+def test_a_model_of_terms_is_fitted_to_all_rows_with_what_folds_chose(run):
+    folder = run("dataset=vader", "dataset.source=tweets", "dataset.shots=8", "model=tfidf_linear")
+    [model] = load_model(folder).learner.model.models
+    assert model.C in read_result(folder).config["model"]["strengths"]
+    data = build.data(read_result(folder).config)
+    words, _ = load_model(folder).learner.model.vectorizers[0]
+    learned = type(words)(**words.get_params()).fit(data.splits["train"]["texts"][:, 0])
+    assert words.vocabulary_ == learned.vocabulary_, "of all training rows"
+
+
+@pytest.mark.parametrize(
+    ("rows", "size", "steps", "taken"),
+    [(96, 128, 6, 16), (96, 12, 6, 12), (20, 128, 6, 8), (5000, 128, 6, 128), (96, 128, None, 128)],
+)
+def test_a_step_takes_fewer_rows_where_these_are_few(rows, size, steps, taken):
+    assert rows_of_a_step(rows, {"batch_size": size, "min_steps_per_epoch": steps}) == taken
+
+
+def test_a_class_with_a_single_row_is_named(rows, here):
+    rows.loc[rows.split == "train", "y"] = ["bad"] + ["good"] * 19
+    write(rows)
+    data = build.data(config_of(*FILE, "dataset.validation=inside"))
+    with pytest.raises(DataError, match="class 'bad' has 1 row in the train split"):
+        fold_positions(data, 5)
