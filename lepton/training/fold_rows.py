@@ -47,9 +47,14 @@ def fold_data(data: Data, held_out: np.ndarray) -> Data:
     part = copy.copy(data)
     pl.LightningDataModule.__init__(part)
     rows = data.splits["train"]
-    learned = np.setdiff1d(np.arange(len(rows["id"])), held_out)
+    learned = others(len(rows["id"]), held_out)
     part.splits = {"train": _at(rows, learned), "val": data.weights.held_out(_at(rows, held_out))}
     return part
+
+
+def others(rows: int, held_out: np.ndarray) -> np.ndarray:
+    """The positions among so many rows that are not held out, in order."""
+    return np.setdiff1d(np.arange(rows), held_out)
 
 
 def _at(rows: Rows, positions: np.ndarray) -> Rows:

@@ -23,7 +23,7 @@ from lepton.training.checkpoint import Checkpoints
 from lepton.training.course import Course, Recorder, Scores
 from lepton.training.elapsed import first_candidate
 from lepton.training.estimator import Estimator
-from lepton.training.fold_rows import fold_data, fold_positions
+from lepton.training.fold_rows import fold_data, fold_positions, others
 from lepton.training.learner import Learner, build_network
 from lepton.training.network import Network
 from lepton.training.phase_fit import fold_into_model
@@ -62,6 +62,7 @@ def fit_inside(
     if isinstance(learner, Estimator):
         return data, _fit_estimator(config, learner, data, folds, folder)
     assert isinstance(learner, Network)
+    learner.know_features(data)
     pooled = _pooled(config, data, folds, folder, tell, every_epoch=chooses)
     return _fit_network(learner, data, folder, pooled, len(folds), chooses=chooses)
 
@@ -186,6 +187,8 @@ def _fold_predictions(
     network, recorder = build_network({**config, "logger": None}, data.spec), Recorder(every_epoch)
     network.course = Course(recorder=recorder)
     tell(network, part)
+    learned = others(len(data.splits["train"]["id"]), held_out)
+    network.share_features(data, part, {"train": learned, "val": held_out})
     with TemporaryDirectory(dir=folder, prefix=".fold-") as scratch:
         network.fit(part, Path(scratch))
     order = part.splits["val"]["id"].cpu().argsort().argsort()

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -118,15 +119,30 @@ class Network:
     def prepare_phases(self, data: Data) -> list[Phase]:
         """The phases of the training, before any of it; a single one where nothing is tuned."""
         memory.reset_peak()
-        self.device = self._feature_device()
         data = with_row_chances(data, self.methods)
         if not self.fine_tuning:
+            self.device = self._feature_device()
             return [Phase(self.model, data, self.config)]
-        if self.config["trainer"]["precision"] in ("64-true", 64, "64"):
-            self.model.double()
+        self._ready_for_features()
         phases = self.fine_tuning.prepare_phases(self, data)
         self.trained_module = phases[0].module
         return phases
+
+    def know_features(self, data: Data) -> None:
+        """Computes what is tuned on features of all splits, of which parts are taken later."""
+        if self.fine_tuning:
+            self._ready_for_features()
+            self.fine_tuning.features(self, data)
+
+    def share_features(self, whole: Data, part: Data, places: dict[str, np.ndarray]) -> None:
+        """Takes from `whole` what is known of the features of these training rows, by split."""
+        if self.fine_tuning:
+            self.fine_tuning.share_features(whole, part, places)
+
+    def _ready_for_features(self) -> None:
+        self.device = self._feature_device()
+        if self.config["trainer"]["precision"] in ("64-true", 64, "64"):
+            self.model.double()
 
     def _feature_device(self) -> torch.device:
         """The device on which features are computed before the training."""

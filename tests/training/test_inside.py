@@ -12,11 +12,13 @@ from lepton.config.compose import compose
 from lepton.config.identity import canonical_config, run_folder
 from lepton.dataset.load.step_rows import rows_of_a_step
 from lepton.errors import DataError
+from lepton.finetune.machinery import fine_tuning
 from lepton.run import train_checked
 from lepton.storage.predictions import read_predictions
 from lepton.storage.results import read_result
 from lepton.training import inside
-from lepton.training.fold_rows import fold_data, fold_positions
+from lepton.training.fold_rows import fold_data, fold_positions, others
+from lepton.training.learner import build_network
 from lepton.vectorize.grouping import obstacle_to_stacking
 
 PLAIN = ("model=mlp_small", "preprocessing=none", "batch_size=8", "trainer.max_epochs=6")
@@ -160,6 +162,41 @@ def test_averaged_weights_are_those_that_a_run_ends_with(run, rows):
     assert read_predictions(folder, "test").prediction.equal(
         read_predictions(whole, "test").prediction
     )
+
+
+def test_the_untuned_head_is_chosen_by_folds_of_the_rows_that_it_may_see(run, source, monkeypatch):
+    """In a fold these are the rows of the others, and its own are only predicted."""
+    seen = []
+
+    def linear_probe(splits, *rest, folds):
+        seen.append(({name: rows["id"].tolist() for name, rows in splits.items()}, folds))
+        return untouched(splits, *rest, folds=folds)
+
+    untouched = fine_tuning.linear_probe
+    monkeypatch.setattr(fine_tuning, "linear_probe", linear_probe)
+    folder = run(*FEW, "finetune=head", "finetune.start=probe", f"init_from={source}")
+    whole = build.data(read_result(folder).config).splits["train"]["id"].tolist()
+    assert [folds for _, folds in seen] == [5] * 6
+    *of_folds, (last, _) = seen
+    assert last["train"] == last["val"] == whole
+    for splits, _ in of_folds:
+        assert sorted(splits["train"] + splits["val"]) == sorted(whole)
+        assert "test" not in splits
+
+
+def test_features_of_a_fold_are_those_of_its_rows(here, source):
+    config = config_of(*FEW, "finetune=head", f"init_from={source}")
+    data = build.data(config)
+    network = build_network(config, data.spec)
+    network.know_features(data)
+    [held_out, *_] = fold_positions(data, 5)
+    part, places = fold_data(data, held_out), {"train": others(16, held_out), "val": held_out}
+    network.share_features(data, part, places)
+    shared, _ = network.fine_tuning.features(network, part)
+    for split, rows in part.splits.items():
+        anew = network.features({"num": rows["num"], "cat": rows["cat"]})
+        torch.testing.assert_close(shared[split]["features"], anew)
+        assert shared[split]["target"].equal(rows["target"])
 
 
 def test_groups_stay_on_one_side_of_a_fold(here, rows):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import numpy as np
 import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
@@ -76,6 +77,20 @@ def computed_features(data: Data, compute: Callable[[Rows], Tensor]) -> FeatureS
 
 def _inputs(rows: Rows) -> Rows:
     return {name: values for name, values in rows.items() if name not in NOT_INPUTS}
+
+
+def share_features(whole: Data, part: Data, places: dict[str, np.ndarray]) -> None:
+    """Gives a data set that is made of training rows of another what is known of their features.
+
+    Shapes: places of a split of the part (rows,), among the training rows of the whole.
+    """
+    shared = FEATURES_IN_USE.setdefault(part, {})
+    for backbone, by_split in FEATURES_IN_USE.get(whole, {}).items():
+        key, features = by_split["train"]
+        shared[backbone] = {
+            split: (_joint_digest(key, str(rows.tolist())), features[torch.from_numpy(rows)])
+            for split, rows in places.items()
+        }
 
 
 def _not_inputs(rows: Rows) -> Rows:

@@ -9,10 +9,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from lepton.config.validation import is_inside
 from lepton.dataset.data import Data
 from lepton.errors import ConfigError, LeptonError
 from lepton.finetune.machinery.adapters import ADAPTED, adapters_switched_off, is_adapter
-from lepton.finetune.machinery.backbone_features import FeatureData, backbone_features
+from lepton.finetune.machinery.backbone_features import (
+    FeatureData,
+    FeatureSplits,
+    backbone_features,
+    share_features,
+)
 from lepton.finetune.machinery.forgetting import Forgetting
 from lepton.finetune.machinery.freezing import frozen_entries
 from lepton.finetune.machinery.head_probe import HeadProbe
@@ -49,6 +55,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("lepton")
 MIN_SPARED_BYTES = 2**20  # of frozen weights, from which on a run folder does without them
+FOLDS = 5  # of the training rows, which choose the linear probe where there is no validation split
 SHARED_BACKBONES: dict[str, dict[str, Tensor]] = {}  # the last one that features were computed with
 
 
@@ -96,10 +103,10 @@ class FineTuning:
     def prepare_phases(self, network: "Network", data: Data) -> list[Phase]:
         """The phases of the training, in order; computes features and the linear probe."""
         model, strategy, config = network.model, network.methods[0], self.config
-        with adapters_switched_off(model):
-            splits, key = backbone_features(model, config, data, network.features)
+        splits, key = self.features(network, data)
         settings = ProbeSettings(**config["linear_probe"])
-        self.probe = linear_probe(splits, network.task, key, settings)
+        folds = FOLDS if is_inside(config) else None
+        self.probe = linear_probe(splits, network.task, key, settings, folds=folds)
         if self.start:
             self.start.score(network, splits)
         learned = not new_parameters(model)
@@ -134,6 +141,13 @@ class FineTuning:
         whole.starts_learned = True  # by the probe
         whole.begin = lambda phase: first_strategy.thaw(model)
         return [probe, whole]
+
+    def features(self, network: "Network", data: Data) -> tuple[FeatureSplits, str]:
+        """The untuned features of all splits, computed once, and a name for their content."""
+        with adapters_switched_off(network.model):
+            return backbone_features(network.model, self.config, data, network.features)
+
+    share_features = staticmethod(share_features)
 
     def _begins_with_probe(self, model: nn.Module, task: Task) -> bool:
         """Gives the head the weights of the linear probe, unless one was loaded that is no worse on
