@@ -101,6 +101,6 @@ class CourseModule(TrainingModule):
         is_scored = self.course.recorder and "val/score" in self.trainer.callback_metrics
         if not is_scored:
             is_last = self.current_epoch == self.lepton_trainer.epochs - 1
-            self._log_epoch(self.course.scores_of(self.epoch, is_last=is_last))
+            self._log_epoch(self.course.scores_of(self.current_epoch, is_last=is_last))
         super().on_train_epoch_end()
         self.best_epoch = self.epoch

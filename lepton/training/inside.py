@@ -26,8 +26,6 @@ from lepton.training.estimator import Estimator
 from lepton.training.fold_rows import fold_data, fold_positions, others
 from lepton.training.learner import Learner, build_network
 from lepton.training.network import Network
-from lepton.training.phase_fit import fold_into_model
-from lepton.training.start_score import START
 
 log = logging.getLogger("lepton")
 FOLDS = 5
@@ -57,11 +55,14 @@ def fit_inside(
     Returns the data as `Learner.fit` does, and what is kept of the folds' predictions of each row.
     Raises: as `fold_positions` and `Learner.fit`.
     """
-    chooses = not (isinstance(learner, Network) and _tunes_whole_network(learner))
-    folds = fold_positions(data, FOLDS if chooses else FEW_FOLDS)
     if isinstance(learner, Estimator):
-        return data, _fit_estimator(config, learner, data, folds, folder)
+        return data, _fit_estimator(config, learner, data, fold_positions(data, FOLDS), folder)
     assert isinstance(learner, Network)
+    tuning, strategy = learner.fine_tuning, next(iter(learner.methods), None)
+    is_cheap = chooses = tuning is None
+    if tuning is not None and strategy is not None:
+        is_cheap, chooses = strategy.probes, tuning.ends_with_head(strategy)
+    folds = fold_positions(data, FOLDS if is_cheap else FEW_FOLDS)
     learner.know_features(data)
     pooled = _pooled(config, data, folds, folder, tell, every_epoch=chooses)
     return _fit_network(learner, data, folder, pooled, len(folds), chooses=chooses)
@@ -101,17 +102,14 @@ def _fit_network(
     if chooses:
         first = first_candidate(network.methods, epochs)
     best = first + int(np.argmax([row["val/score"] for row in scores[first:]]))
+    kept: Tensor | None = pooled.kept[best]
     is_start = first == 0 and start >= scores[best]["val/score"]
     within = f"validation: {folds} folds of the {len(rows['id'])} training rows"
     if is_start:
         log_once(f"{within} find no epoch better than the start, which stays as it is")
-        phases = network.prepare_phases(data)
-        network.trained_module = phases[-1].module
-        fold_into_model(phases[-1].module)
-        network.best_epoch, network.seconds = START, network.seconds + pooled.seconds
-        assert pooled.start is not None
-        return phases[-1].data, pooled.start
-    if chooses:
+        network.course = Course(epochs=0)
+        kept = pooled.start
+    elif chooses:
         log_once(f"{within} choose epoch {best + 1} of {epochs}; all rows are trained on for it")
         network.course = Course(scores=scores, epochs=best + 1)
     else:
@@ -119,7 +117,8 @@ def _fit_network(
         network.course = Course(last_scores=scores[-1])
     fitted = network.fit(data, folder)
     network.seconds += pooled.seconds
-    return fitted, pooled.kept[best]
+    assert kept is not None
+    return fitted, kept
 
 
 def _scores(task: Any, kept: Tensor, rows: Rows) -> Scores:
@@ -127,11 +126,6 @@ def _scores(task: Any, kept: Tensor, rows: Rows) -> Scores:
     value = task.monitored([task.validate(kept, rows)])
     score = task.as_score(value)
     return {f"val/{task.monitor}": value, "val/score": score if math.isfinite(score) else -math.inf}
-
-
-def _tunes_whole_network(network: Network) -> bool:
-    """True where every fold would compute with all of a pretrained network in each epoch."""
-    return network.fine_tuning is not None and not network.methods[0].probes
 
 
 def _pooled(

@@ -106,7 +106,7 @@ class Network:
         return phases[-1].data
 
     def _fit_phase(self, phase: Phase, folder: Path, watch: Watch | None, *, is_last: bool) -> None:
-        """Trains a phase; where folds choose, as the course of the run says, which is the last's."""
+        """Trains a phase; where folds choose, as the run's course says, which is the last one's."""
         course = self.course if is_last else self.course and Course()
         if course and course.recorder and phase.starts_learned:
             course.recorder.start = self.validate(phase.data.splits["val"])[0]

@@ -150,6 +150,16 @@ def test_a_tuned_network_is_trained_to_the_end_of_its_schedule(run):
     assert rows["lr"].iloc[-1] < rows["lr"].max() / 5, "the schedule is whole"
 
 
+def test_the_epochs_of_a_head_are_chosen_also_after_the_rest_was_tuned(run, source):
+    """Two folds, as each tunes the whole; of the head every epoch is scored, and its start."""
+    tuned = ("finetune=contrastive", f"init_from={source}", "finetune.start=zeros")
+    folder = run(*FEW, *tuned, "optimizer.lr=1.0e-4")
+    rows, result = history(folder), read_result(folder)
+    assert len(rows) == result.best_epoch + 1
+    assert rows["val/score"].isna().tolist() == [True, *[False] * (len(rows) - 1)]
+    assert -rows["val/score"].iloc[-1] == pytest.approx(result.metrics["val/log_loss"])
+
+
 def test_averaged_weights_are_those_that_a_run_ends_with(run, rows):
     """As those of an ordinary training on the same rows, whose last epoch is its best."""
     write(rows)
@@ -194,7 +204,7 @@ def test_features_of_a_fold_are_those_of_its_rows(here, source):
     network.share_features(data, part, places)
     shared, _ = network.fine_tuning.features(network, part)
     for split, rows in part.splits.items():
-        anew = network.features({"num": rows["num"], "cat": rows["cat"]})
+        anew = network.features({"num": rows["num"]})
         torch.testing.assert_close(shared[split]["features"], anew)
         assert shared[split]["target"].equal(rows["target"])
 

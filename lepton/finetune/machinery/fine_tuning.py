@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from lepton.config.validation import is_inside
 from lepton.dataset.data import Data
 from lepton.errors import ConfigError, LeptonError
 from lepton.finetune.machinery.adapters import ADAPTED, adapters_switched_off, is_adapter
@@ -33,6 +32,7 @@ from lepton.finetune.machinery.layers import (
 from lepton.finetune.machinery.linear_probe_baseline import (
     LinearProbe,
     ProbeSettings,
+    folds_of_probe,
     linear_probe,
 )
 from lepton.finetune.machinery.pair_phases import PairsFirst, pair_phases
@@ -55,7 +55,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("lepton")
 MIN_SPARED_BYTES = 2**20  # of frozen weights, from which on a run folder does without them
-FOLDS = 5  # of the training rows, which choose the linear probe where there is no validation split
 SHARED_BACKBONES: dict[str, dict[str, Tensor]] = {}  # the last one that features were computed with
 
 
@@ -105,7 +104,7 @@ class FineTuning:
         model, strategy, config = network.model, network.methods[0], self.config
         splits, key = self.features(network, data)
         settings = ProbeSettings(**config["linear_probe"])
-        folds = FOLDS if is_inside(config) else None
+        folds = folds_of_probe(config)
         self.probe = linear_probe(splits, network.task, key, settings, folds=folds)
         if self.start:
             self.start.score(network, splits)
@@ -168,6 +167,11 @@ class FineTuning:
         if self.forgetting:
             added["source"] = self.forgetting.scores(model, spec)
         return added
+
+    @staticmethod
+    def ends_with_head(strategy: Method) -> bool:
+        """True where the last phase trains a head on features, whose epochs cost nearly nothing."""
+        return strategy.probes or isinstance(strategy, PairsFirst)
 
     @staticmethod
     def _is_backbone_loaded_whole(model: nn.Module) -> bool:

@@ -4,12 +4,14 @@ import hashlib
 import io
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 import torch
 from sklearn.model_selection import KFold, StratifiedKFold
 from torch import Tensor
 
+from lepton.config.validation import is_inside
 from lepton.dataset.load.target_digits import target_to_learn
 from lepton.dataset.split.split_rows import held_out
 from lepton.finetune.machinery.backbone_features import FEATURE_PACKAGES, FeatureSplits, Rows
@@ -17,6 +19,7 @@ from lepton.finetune.machinery.linear_head import LinearHead, TrainingFeatures
 from lepton.storage.cache import cached
 from lepton.task import Task
 
+FOLDS = 5  # of the training rows, which choose where there is no validation split
 BASELINE_PACKAGES = (*FEATURE_PACKAGES, "scikit-learn", "scipy", "numpy", "torchmetrics")
 
 
@@ -30,6 +33,11 @@ class ProbeSettings:
 
     strengths: list[float]
     iterations: int
+
+
+def folds_of_probe(config: dict[str, Any]) -> int | None:
+    """How many folds choose the probe of a config; None where its validation split does."""
+    return FOLDS if is_inside(config) else None
 
 
 @dataclass(frozen=True)

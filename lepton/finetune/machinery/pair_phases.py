@@ -7,7 +7,11 @@ from torch import nn
 from lepton.dataset.data import Data
 from lepton.finetune.machinery.backbone_features import FeatureData, computed_features
 from lepton.finetune.machinery.head_probe import HeadProbe
-from lepton.finetune.machinery.linear_probe_baseline import ProbeSettings, linear_probe
+from lepton.finetune.machinery.linear_probe_baseline import (
+    ProbeSettings,
+    folds_of_probe,
+    linear_probe,
+)
 from lepton.finetune.machinery.pair_data import PairData
 from lepton.finetune.machinery.part_config import part_config
 from lepton.finetune.machinery.probing import Start, begin_with
@@ -58,7 +62,7 @@ def pair_phases(
         splits = computed_features(data, network.features)
         if strategy.start == "probe":
             settings = ProbeSettings(**config["linear_probe"])
-            probe = linear_probe(splits, network.task, None, settings)
+            probe = linear_probe(splits, network.task, None, settings, folds=folds_of_probe(config))
             assert probe.head is not None  # of a task with classes
             phase.starts_learned |= begin_with(probe.head, model, network.task)
         features = splits["train"]["features"] if strategy.standardize else None
