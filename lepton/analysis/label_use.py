@@ -7,9 +7,8 @@ not compare, so each kind is shown as data sets are: by itself, under a name tha
 
 import pandas as pd
 
-from lepton.stats.repetitions import value_texts
+from lepton.stats.repetitions import VALIDATION, value_texts
 
-VALIDATION = "dataset.validation"  # a column
 INSIDE, OUTSIDE = KINDS = "inside", "outside"
 SHOTS = ["dataset.shots", "dataset.fraction"]  # by which a run that has no result tells its kind
 MARK = ", validation="  # before the kind, at the end of a name

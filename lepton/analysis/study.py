@@ -12,7 +12,7 @@ import yaml
 
 from lepton.analysis.data_sets import with_data_sets
 from lepton.errors import Damaged, NoRun
-from lepton.stats.repetitions import with_rows_left_out
+from lepton.stats.repetitions import with_untested_rows
 from lepton.storage.bounded_parsing import parse_yaml
 from lepton.storage.derived_record import DERIVED_KEY
 from lepton.storage.run_folder import CONFIG_FILE, run_status
@@ -29,7 +29,7 @@ UNENDED_STATUSES = STATUSES[5:]
 def gather_runs(studies: list[str | Path]) -> pd.DataFrame:
     """The rows of `study_table.load`, and a row with status missing or running for each planned run
     that has not ended. The column `dataset` tells data sets by their content, `rows/left_out` how
-    many training rows shots or a fraction left out.
+    many training rows shots or a fraction left out; rows that folds validated count once.
 
     Raises: LeptonError when a study is not there, NoRun when none of them holds a run.
     """
@@ -41,7 +41,7 @@ def gather_runs(studies: list[str | Path]) -> pd.DataFrame:
     if not rows:
         raise NoRun("; ".join(map(_without_runs, folders)))
     runs = table_of_rows(rows).drop_duplicates("folder", ignore_index=True)
-    return with_data_sets(with_rows_left_out(runs))
+    return with_data_sets(with_untested_rows(runs))
 
 
 def _without_runs(folder: Path) -> str:

@@ -12,6 +12,7 @@ MIN_UNITS = 3  # fewer have no interval and no test
 TRAIN, VAL, TEST = "rows/train", "rows/val", "rows/test"
 LEFT_OUT = "rows/left_out"  # of the training rows, by shots or a fraction
 ROW_COLUMNS = (TRAIN, VAL, TEST, LEFT_OUT)
+VALIDATION = "dataset.validation"
 TEST_FILE = "dataset.test_path"
 FIXED_TESTS = ("time", "column")  # ways to split in which split_seed draws no test rows
 
@@ -95,11 +96,16 @@ def tested_by_learned(runs: pd.DataFrame) -> float:
     return float(runs[TEST].mean() / sum(others))
 
 
-def with_rows_left_out(frame: pd.DataFrame) -> pd.DataFrame:
-    """The runs with the number of training rows that shots or a fraction left out, as far as the
-    share of the test rows tells it."""
+def with_untested_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    """The runs with all rows that are not tested, each counted once.
+
+    Where folds of the training rows validated, there are no validation rows beside these. The
+    training rows that shots or a fraction left out are told by the share of the test rows.
+    """
     if TEST not in frame or TRAIN not in frame:
         return frame
+    if VAL in frame and VALIDATION in frame:
+        frame = frame.assign(**{VAL: frame[VAL].where(frame[VALIDATION] != "inside", 0)})
     names = (*("dataset.shots", "dataset.fraction", "dataset.test_size", "dataset.folds"), VAL)
     columns = (frame[name] if name in frame else pd.Series(np.nan, frame.index) for name in names)
     shots, fraction, size, folds, val = (pd.to_numeric(c, errors="coerce") for c in columns)

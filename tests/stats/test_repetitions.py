@@ -15,7 +15,7 @@ from lepton.stats.pairs import mean_interval
 from lepton.stats.repetitions import (
     unit_scores,
     unit_scores_by_group,
-    with_rows_left_out,
+    with_untested_rows,
 )
 
 ROWS = {"rows/train": 640, "rows/val": 160, "rows/test": 200}
@@ -172,7 +172,7 @@ def test_intervals_over_draws_of_few_rows_hold_the_truth_and_are_not_several_tim
     facts = {"rows/train": 32, "rows/val": 10, "rows/test": 120}
     facts |= {"dataset.shots": 16, "dataset.test_size": 0.2, "dataset.split": "group"}
     few = runs(5, 1, **facts)
-    ratio = unit_scores(with_rows_left_out(few), "test/auroc").ratio
+    ratio = unit_scores(with_untested_rows(few), "test/auroc").ratio
     assert ratio == pytest.approx(120 / 480)  # and not 120 / 42, which is over three times as wide
     generator = np.random.default_rng(1)
     told = {"rows": 600, "splits": 5, "tested": 120, "luck": luck}
@@ -194,9 +194,19 @@ def test_rows_left_out_are_told_by_the_share_of_the_test_rows_or_by_folds():
             "dataset.split": [*["stratified"] * 4, "column"],
         }
     )
-    left_out = with_rows_left_out(frame)["rows/left_out"].tolist()
+    left_out = with_untested_rows(frame)["rows/left_out"].tolist()
     assert left_out == pytest.approx([np.nan, 592, 752, 526, np.nan], nan_ok=True)
-    assert "rows/left_out" not in with_rows_left_out(frame.head(1))
+    assert "rows/left_out" not in with_untested_rows(frame.head(1))
+
+
+def test_training_rows_that_folds_validated_count_once():
+    facts = {"rows/train": 800, "rows/val": 800, "rows/test": 200}
+    inside, outside = (
+        with_untested_rows(runs(4, 1, **facts, **{"dataset.validation": kind}))
+        for kind in ("inside", "outside")
+    )
+    assert unit_scores(inside, "test/auroc").ratio == pytest.approx(200 / 800)
+    assert unit_scores(outside, "test/auroc").ratio == pytest.approx(200 / 1600)
 
 
 def test_splits_without_a_validation_split_are_corrected_all_the_same():
