@@ -12,11 +12,13 @@ from lepton.dataset.inputs import absence
 from lepton.dataset.inputs.presence import load_inputs
 from lepton.errors import LeptonError
 from lepton.prediction.predictor import Predictor
+from lepton.pretrained.weight_files import BASE_FILE, read_adapter_base
 from lepton.storage.derived_record import read_record
 from lepton.storage.predictions import named_columns
 from lepton.storage.results import finished_result
 from lepton.storage.run_files import check_model_files
 from lepton.training.learner import load_learner
+from lepton.training.network import Network
 
 
 class TrainedPredictor(Predictor):
@@ -24,6 +26,11 @@ class TrainedPredictor(Predictor):
 
     def __init__(self, folder: Path) -> None:
         self.learner, spec = load_learner(folder)
+        if (folder / BASE_FILE).is_file() and isinstance(self.learner, Network):
+            from lepton.finetune.machinery.shared_base import share_frozen_weights
+
+            base = read_adapter_base(folder / BASE_FILE)
+            share_frozen_weights(self.learner.model, base["sha256"])
         inputs = load_inputs(folder, spec)
         super().__init__(folder, spec=spec, task=self.learner.task, inputs=inputs)
 

@@ -123,6 +123,35 @@ def test_an_adapter_alone_is_kept_and_finds_its_base_by_content(tune, pretrained
         load_model(folder)
 
 
+@pytest.mark.slow
+def test_runs_on_one_base_hold_it_in_memory_once_and_predict_as_alone(tune, pretrained):
+    source = pretrained("ft_transformer")
+    words = {"lora": (), "ia3": ("seed=1",), "norm": ("finetune.keep=adapter",)}
+    folders = {name: tune(name, "ft_transformer", *words[name], source=source) for name in words}
+    models = {name: load_model(folder) for name, folder in folders.items()}
+    alone = {name: load_network(folder) for name, folder in folders.items()}
+    rows = training_data(folders["lora"]).splits["test"]
+
+    def places(name):
+        frozen = {p for p in alone[name].model.named_parameters() if not p[1].requires_grad}
+        named = dict(models[name].learner.model.named_parameters())
+        return {n.replace(".base_layer", ""): named[n].data_ptr() for n, _ in frozen}
+
+    def trained_places(name):
+        parameters = models[name].learner.model.parameters()
+        return {p.data_ptr() for p in parameters if p.requires_grad}
+
+    for other in ("ia3", "norm"):
+        shared = places("lora").keys() & places(other).keys()
+        assert len(shared) > 10
+        assert all(places("lora")[name] == places(other)[name] for name in shared)
+        assert not trained_places("lora") & trained_places(other)
+    for name, model in models.items():
+        assert torch.equal(model.learner.predict(rows), alone[name].predict(rows))
+    next(iter(p for p in models["lora"].learner.model.parameters() if not p.requires_grad)).add_(1)
+    assert torch.equal(load_model(folders["ia3"]).learner.predict(rows), alone["ia3"].predict(rows))
+
+
 def test_a_whole_run_needs_no_base(tune, pretrained):
     source = pretrained()
     folder = tune("lora", "mlp", "finetune.keep=whole", source=source)
