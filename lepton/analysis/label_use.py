@@ -7,9 +7,10 @@ not compare, so each kind is shown as data sets are: by itself, under a name tha
 
 import pandas as pd
 
+from lepton.config.validation import INSIDE, OUTSIDE
 from lepton.stats.repetitions import VALIDATION, value_texts
 
-INSIDE, OUTSIDE = KINDS = "inside", "outside"
+KINDS = (INSIDE, OUTSIDE)
 SHOTS = ["dataset.shots", "dataset.fraction"]  # by which a run that has no result tells its kind
 MARK = ", validation="  # before the kind, at the end of a name
 
@@ -55,7 +56,6 @@ def label_use_note(datasets: list[str | None]) -> list[str]:
     if len({*map(without_label_use, datasets)}) == len(datasets):
         return []
     return [
-        f"Runs whose labels chose the epoch by folds ({VALIDATION}={INSIDE}) and runs with a "
-        f"validation split beside the training rows ({OUTSIDE}) are compared apart; --where "
-        f"'{VALIDATION} == {INSIDE}' looks at one kind."
+        f"Runs validated by folds ({VALIDATION}={INSIDE}) and by a split of their own ({OUTSIDE}) "
+        f"are compared apart; --where '{VALIDATION} == {INSIDE}' looks at one kind."
     ]

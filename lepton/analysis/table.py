@@ -22,6 +22,7 @@ from lepton.analysis.grouping import (
     with_unique_derived_names,
     without_derived,
 )
+from lepton.analysis.label_use import label_use_note
 from lepton.analysis.run_filter import FilteredRuns, filter_runs
 from lepton.analysis.score_metrics import ordered_column
 from lepton.analysis.study import LOST_STATUSES, describe_counts, gather_runs
@@ -131,7 +132,9 @@ def _study_blocks(finished: pd.DataFrame, shown: _Shown) -> list[Table | str]:
             *others,
             f"{last} {shlex.join([*shown.command, '--explain'])} says how to read it.",
         ]
-    return [*blocks, *legends, *_ranks_hint(shown.command, [*compared], len(data_sets))]
+    kinds = label_use_note([name for name, _ in data_sets])
+    hint = kinds or _ranks_hint(shown.command, [*compared], len(data_sets))
+    return [*blocks, *legends, *hint]
 
 
 def _ranks_hint(words: list[str], keys: list[str], data_sets: int) -> list[str]:

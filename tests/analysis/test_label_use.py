@@ -5,11 +5,13 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+import lepton.analysis.table as study_tables
 from lepton.analysis.compared_keys import check_keys
 from lepton.analysis.comparison import compare
 from lepton.analysis.conclusions import caveats
 from lepton.analysis.data_sets import with_data_sets
 from lepton.analysis.label_use import without_label_use
+from lepton.analysis.study import gather_runs
 from lepton.errors import LeptonError
 from lepton.report.sections.ranking import ranking_conclusion, ranking_section
 
@@ -132,3 +134,26 @@ def test_all_rows_of_one_kind_are_compared_beside_shots_of_the_other():
     options = {comparison.dataset: {*comparison.options()} for comparison in comparisons}
     assert options["vader, validation=outside"] == {("mlp", None), ("linear", None)}
     assert len(options["vader, validation=inside"]) == 4
+
+
+def test_finished_runs_say_their_kind_and_their_rows_count_once(run_once):
+    few = ("dataset=wine", "model=linear", "dataset.shots=2", "trainer.max_epochs=1", "study=few")
+    for kind in ("inside", "outside"):
+        run_once(*few, f"dataset.validation={kind}")
+    frame = gather_runs(["few"]).set_index("dataset")
+    inside, outside = (frame.loc[f"wine, validation={kind}"] for kind in ("inside", "outside"))
+    for run in (inside, outside):
+        rows = [run[f"rows/{name}"] for name in ("train", "val", "left_out")]
+        assert rows[0] == 6
+        assert sum(rows) == pytest.approx(4 * run["rows/test"])  # of five fifths one is tested
+    assert inside["rows/val"] == 0
+
+
+def test_tables_of_a_study_are_apart_too_and_no_ranks_over_them_are_offered(monkeypatch, capsys):
+    frame = table(few_runs(16, "inside", error=None), few_runs(16, None, error=None))
+    monkeypatch.setattr(study_tables, "gather_runs", lambda studies: frame)
+    study_tables.show_study("few")
+    shown = capsys.readouterr().out
+    assert shown.index("vader, validation=inside:") < shown.index("vader, validation=outside:")
+    assert "compared apart" in shown
+    assert "ranks over all" not in shown
