@@ -13,7 +13,7 @@ from lepton.config.check import check
 from lepton.config.identity import run_folder
 from lepton.config.input_kinds import describe_kinds, idle_groups, used_kinds
 from lepton.config.model_kind import fits_itself, given_groups, model_kind
-from lepton.config.validation import is_inside
+from lepton.config.validation import few_rows_advice, is_inside
 from lepton.dataset.data import Data
 from lepton.dataset.describe.opening import opening_lines
 from lepton.errors import Diverged, Finished, Pruned
@@ -157,6 +157,8 @@ def read_data(config: dict[str, Any]) -> Data:
         log_once(f"data: the rows are read whole: {data.read_whole}")
     for note in data.notes:
         log_once(f"data: {note}")
+    if advice := few_rows_advice(config, {s: len(rows["id"]) for s, rows in data.splits.items()}):
+        log_once(advice)
     choices = config["choices"]
     if data.streamed_from is not None and fits_itself(config):
         log_once(f"model={choices['model']} fits itself: it takes the streamed rows whole")

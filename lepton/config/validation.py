@@ -10,6 +10,7 @@ from lepton.config.signature import read_signature
 
 KEY = "dataset.validation"
 INSIDE, OUTSIDE = "inside", "outside"
+FEW_ROWS = 200  # to train and to choose by, below which a split of its own costs more than folds
 WHOLE_TRAININGS = {  # keys of the trainer that would leave folds unfinished, with the value "off"
     "limit_batches": None,
     "overfit_batches": 0,
@@ -42,6 +43,22 @@ def validation_problems(config: dict[str, Any]) -> list[str]:
         return []
     outside = f"; {KEY}=outside has a split of its own"
     return [f"{KEY}=inside: {obstacle}{outside}" for obstacle in _obstacles(config)]
+
+
+def few_rows_advice(config: dict[str, Any], rows: dict[str, int]) -> str | None:
+    """What is said of few rows, of which a validation split takes some; None where nothing is.
+
+    `rows` of each split.
+    """
+    is_told = any(str(word).startswith(f"{KEY}=") for word in config.get("overrides") or ())
+    if is_told or is_inside(config) or not 0 < rows["train"] + rows["val"] < FEW_ROWS:
+        return None
+    if "validation" not in config["dataset"] or _obstacles(config):
+        return None
+    return (
+        f"data: {rows['val']} rows choose the epoch, and are not trained on; {KEY}=inside chooses "
+        "by folds, and trains on all"
+    )
 
 
 def _obstacles(config: dict[str, Any]) -> list[str]:

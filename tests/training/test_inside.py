@@ -273,6 +273,23 @@ def test_a_run_with_folds_inside_is_no_part_of_a_stack():
     assert "several folds" in obstacle_to_stacking(config_of(*FEW))
 
 
+@pytest.mark.parametrize(
+    ("overrides", "is_said"),
+    [
+        ((), True),
+        (("dataset.validation=outside",), False),
+        (("dataset.validation=inside",), False),
+        (("model=gradient_boosting",), False),
+        (("dataset=diabetes", "task.monitor=null"), False),
+    ],
+)
+def test_of_few_rows_a_line_says_what_folds_would_spare(lepton, overrides, is_said):
+    """160 and 398 rows to train and choose by."""
+    words = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=1", *overrides)
+    _, _, errors = lepton("train", *words)
+    assert ("rows choose the epoch, and are not trained on" in errors) == is_said
+
+
 def test_regression_is_divided_by_chance(here, run):
     folder = run("dataset=diabetes", "dataset.fraction=0.1", "dataset.validation=inside", *PLAIN)
     val = read_predictions(folder, "val")

@@ -21,7 +21,9 @@ DIGITS, DOUBLE_DIGITS = 5, 15  # of a number, and of one in 64 bits
 def opening_lines(data: "Data") -> Iterator[str]:
     """Yields a line on the rows, the target, the positive class, and the kinds of columns."""
     counts = {split: len(rows["id"]) for split, rows in data.splits.items()}
-    yield "rows: " + ", ".join(f"{count} {split}" for split, count in counts.items())
+    inside = data.split_settings.is_validated_inside
+    words = [f"{n} {split}" for split, n in counts.items() if not (inside and split == "val")]
+    yield f"rows: {', '.join(words)}" + (", validation by folds of train" if inside else "")
     spec = data.spec
     name = ", ".join(spec.target_names)
     if spec.task in ("binary", "multiclass"):
