@@ -6,6 +6,7 @@ from typing import Any
 from lepton.config.compose import compose_unchecked
 from lepton.config.options import find_options
 from lepton.config.patience import without_idle_patience
+from lepton.config.validation import with_validation
 from lepton.errors import LeptonError
 from lepton.groups import TRAINING_GROUPS
 
@@ -35,7 +36,7 @@ def differences_from_defaults(config: Mapping[str, Any]) -> Differences:
 def _defaults_of(choices: Mapping[str, str], config: Mapping[str, Any]) -> dict[str, Any]:
     """The config of these options as they are, of those of them that are there.
 
-    The patience of the trainer is null where it would be so in `config`.
+    The patience of the trainer, and what is no value by itself, are as they would be in `config`.
     """
     options, words = find_options(), []
     for group, name in choices.items():
@@ -47,8 +48,12 @@ def _defaults_of(choices: Mapping[str, str], config: Mapping[str, Any]) -> dict[
     try:
         defaults = _composed(*words)
         length = {"max_epochs": (config.get("trainer") or {}).get("max_epochs")}
-        of_trainer = {**config, "trainer": {**defaults["trainer"], **length}}
-        patience = without_idle_patience(of_trainer)["trainer"]["patience"]
+        resolved = {**config, "trainer": {**defaults["trainer"], **length}}
+        if "validation" in (data := config.get("dataset") or {}):
+            resolved = with_validation({**resolved, "dataset": {**data, "validation": None}})
+            of_data = {**defaults["dataset"], "validation": resolved["dataset"]["validation"]}
+            defaults = {**defaults, "dataset": of_data}
+        patience = without_idle_patience(resolved)["trainer"]["patience"]
         return {**defaults, "trainer": {**defaults["trainer"], "patience": patience}}
     except LeptonError:  # of options that do not go together any more
         return {}
