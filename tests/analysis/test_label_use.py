@@ -136,6 +136,7 @@ def test_all_rows_of_one_kind_are_compared_beside_shots_of_the_other():
     assert len(options["vader, validation=inside"]) == 4
 
 
+@pytest.mark.slow
 def test_finished_runs_say_their_kind_and_their_rows_count_once(run_once):
     few = ("dataset=wine", "model=linear", "dataset.shots=2", "trainer.max_epochs=1", "study=few")
     for kind in ("inside", "outside"):
