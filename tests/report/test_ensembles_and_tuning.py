@@ -27,7 +27,8 @@ def tuned_study(tmp_path_factory):
         train(compose("dataset=breast_cancer", *SHORT, "study=source"))
         [source_result] = Path("runs/source").glob("*/result.json")
         init_from = f"init_from={source_result.parent}"
-        shared = (*SHORT, init_from, "forgetting=true", "study=few")
+        # an ensemble takes runs of the same validation rows
+        shared = (*SHORT, init_from, "forgetting=true", "dataset.validation=outside", "study=few")
         for strategy in ("full", "head"):
             for shots in (4, 8, 16):
                 for seed in (0, 1):
