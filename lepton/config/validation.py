@@ -24,7 +24,8 @@ def is_inside(config: dict[str, Any]) -> bool:
 
 
 def with_validation(config: dict[str, Any]) -> dict[str, Any]:
-    """The config that says which validation it has; epochs that folds choose need no patience."""
+    """The config that says which validation it has; epochs that folds choose need no patience, and
+    few rows as many steps as a strategy suggests."""
     data = config.get("dataset") or {}
     if "validation" not in data:
         return config
@@ -34,6 +35,9 @@ def with_validation(config: dict[str, Any]) -> dict[str, Any]:
         config = {**config, "dataset": {**data, "validation": value}}
     if is_inside(config) and (trainer := config.get("trainer")) and "patience" in trainer:
         config = {**config, "trainer": {**trainer, "patience": None}}
+    if is_inside(config) and config.get("min_steps_per_epoch") is None:
+        suggested = (config.get("suggested") or {}).get("min_steps_per_epoch")
+        config = {**config, "min_steps_per_epoch": suggested}
     return config
 
 

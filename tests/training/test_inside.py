@@ -249,6 +249,17 @@ def test_few_shots_are_validated_inside_where_that_goes_with_the_rest(overrides,
     assert ("validation" in canonical_config(config)["dataset"]) == (chosen == "inside")
 
 
+def test_a_strategy_suggests_the_steps_of_few_shots_and_what_is_given_wins(source):
+    tuned = ("dataset=breast_cancer", "finetune=full", f"init_from={source}")
+    for words, steps in (
+        ((*tuned, "dataset.shots=4"), 12),
+        ((*tuned, "dataset.shots=4", "min_steps_per_epoch=3"), 3),
+        (tuned, None),
+        (("dataset=breast_cancer", "dataset.shots=4"), None),
+    ):
+        assert config_of(*words)["min_steps_per_epoch"] == steps, words
+
+
 @pytest.mark.parametrize(
     ("overrides", "line"),
     [
