@@ -136,10 +136,10 @@ def test_the_head_is_trained_as_alone_on_what_the_pairs_have_tuned(
     standardize, tuned_by_pairs, build_network, pretrained, tune, tmp_path
 ):
     source, rate = pretrained(), f"finetune.standardize={standardize}"
-    words = ("finetune.head_lr=0.02", "finetune.start=null", rate)
-    folder = tune("contrastive", "mlp", CONTRASTIVE[1], *words)
+    words = ("finetune.start=null", rate)
+    folder = tune("contrastive", "mlp", CONTRASTIVE[1], "finetune.head_lr=0.02", *words)
     [pairs] = tuned_by_pairs
-    start = ("finetune=head", f"init_from={source}", "optimizer.lr=0.02", rate)
+    start = ("finetune=head", f"init_from={source}", "optimizer.lr=0.02", *words)
     clipped = "regularization=gradient_clipping"
     network, data = build_network(*training_overrides("mlp", other=True), *start, clipped)
     first = copy.deepcopy(network.model.state_dict())
