@@ -181,6 +181,7 @@ OTHER_FILES = {  # what these read is no file of a run
     "derived.learners": "data described anew, beside a run's own",
     "evaluation.augmentation_nodes": "options",
     "evaluation.file_rows": "the user's rows",
+    "finetune.machinery.linear_probe_baseline": "entries of the cache",
     "finetune.machinery.source_weights": "weights that are no run's",
     "image": "pictures of data",
     "in_memory.hub_dataset": "pictures of data",
