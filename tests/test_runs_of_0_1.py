@@ -52,7 +52,10 @@ def earlier(here):
 
 
 def overrides_of(folder):
-    return OmegaConf.to_object(OmegaConf.load(folder / "overrides.yaml"))
+    """The words of a run, and those by which its head begins as it did then."""
+    words = OmegaConf.to_object(OmegaConf.load(folder / "overrides.yaml"))
+    is_probe = {"finetune=head", "finetune=lp_ft"} & {*words}
+    return [*words, "finetune.start=null"] if is_probe else words
 
 
 def study_and_run(folder):
