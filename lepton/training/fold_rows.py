@@ -15,13 +15,19 @@ def fold_positions(data: Data, count: int) -> list[np.ndarray]:
     """The positions of each fold's validation rows among the training rows, by class where rows
     have one.
 
-    Raises: DataError for a class with a single row, and where there are fewer than two rows.
+    Raises: DataError for a class with a single row, and where there are fewer than two rows or
+        groups.
     """
     target = data.splits["train"]["target"].cpu()
     settings = data.split_settings
     rows, shuffle = len(target), {"shuffle": True, "random_state": settings.seed}
     groups = data.groups if settings.strategy == "group" else None
     count = count if groups is None else min(count, len(np.unique(groups)))
+    if count < 2:
+        raise DataError(
+            f"dataset.validation=inside: the {rows} rows in the train split are one group, which "
+            "folds cannot divide; take 2 at least, or dataset.validation=outside"
+        )
     if target.ndim == 1 and data.spec.classes:
         counts = torch.bincount(target.long(), minlength=len(data.spec.classes))
         if counts.min() < 2:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from lepton.dataset.clean.cleaning_note import CleaningNote
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from lepton.dataset.data import Data
     from lepton.dataset.inputs.kind import InputKind
 
-FORMAT = 4  # of an entry of the cache; raised when the same data would be prepared in another way
+FORMAT = 5  # of an entry of the cache; raised when the same data would be prepared in another way
 SHARE = 0.5  # of the machine's memory, where no budget is given
 SPEC_FILE = "spec.json"
 PACKAGES = (
@@ -124,6 +125,7 @@ def _set_up_streamed(data: "Data", source: FileSource, prepare: Callable[[], Non
                 "inputs": [kind.facts() for kind in data.inputs],
                 "notes": [vars(note) for note in data.notes],
                 "splits": {split: list(rows) for split, rows in data.splits.items()},
+                "groups": None if data.groups is None else data.groups.tolist(),
             }
             data.splits = {}
     _restore(data, entry)
@@ -136,6 +138,8 @@ def _restore(data: "Data", entry: ArrayEntry) -> None:
     for kind, facts in zip(data.inputs, entry.facts["inputs"], strict=True):
         kind.restore(entry.folder, data.spec, facts)
     data.notes = [CleaningNote(**note) for note in entry.facts["notes"]]
+    groups = entry.facts["groups"]
+    data.groups = None if groups is None else np.array(groups)
     data.splits = {
         split: {name: torch.from_numpy(entry.read(f"{split}.{name}")) for name in names}
         for split, names in entry.facts["splits"].items()

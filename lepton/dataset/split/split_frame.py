@@ -54,11 +54,11 @@ def split_frame(
 def training_groups(
     settings: SplitSettings, frame: pd.DataFrame | RawTable, target: Target, train: np.ndarray
 ) -> np.ndarray | None:
-    """The number of each training row's group; None where rows are not split by groups.
+    """The number of each training row's group; None where no folds of them keep groups together.
 
     Shapes: train (rows,) positions among the rows that have a target -> (rows,).
     """
-    if settings.strategy != "group":
+    if settings.strategy != "group" or not settings.is_validated_inside:
         return None
     values = _split_values(settings, frame)[target.kept_rows]
     return pd.factorize(values.iloc[train])[0]
