@@ -34,6 +34,7 @@ from lepton.finetune.machinery.linear_probe_baseline import (
     ProbeSettings,
     folds_of_probe,
     linear_probe,
+    with_learned_as_val,
 )
 from lepton.finetune.machinery.pair_phases import PairsFirst, pair_phases
 from lepton.finetune.machinery.part_config import part_config
@@ -107,7 +108,7 @@ class FineTuning:
         folds = folds_of_probe(config)
         self.probe = linear_probe(splits, network.task, key, settings, folds=folds)
         if self.start:
-            self.start.score(network, splits)
+            self.start.score(network, splits if folds is None else with_learned_as_val(splits))
         learned = not new_parameters(model)
         if isinstance(strategy, PairsFirst):
             return pair_phases(network, strategy, data, starts_learned=learned)

@@ -40,6 +40,14 @@ def folds_of_probe(config: dict[str, Any]) -> int | None:
     return FOLDS if is_inside(config) else None
 
 
+def with_learned_as_val(splits: FeatureSplits) -> FeatureSplits:
+    """The splits whose `val` are the training rows, as they are scored: those of a fold choose
+    nothing but its epoch."""
+    train = splits["train"]
+    scored = splits.get("val", train)
+    return {**splits, "val": {name: train[name] for name in train if name in scored}}
+
+
 @dataclass(frozen=True)
 class LinearProbe:
     """The best linear head, and its metrics by `split/name`; no head where no target is learned."""
@@ -108,9 +116,10 @@ def _best_probe(
         head, metrics = heads[best], {}
     else:
         predictions = _predictions_of_folds(train, candidates, task, settings, folds)
-        best = _best(predictions, train, task)
+        judged = with_learned_as_val(splits)["val"]
+        best = _best(predictions, judged, task)
         [head] = _heads(train, candidates[best : best + 1], task, settings)
-        metrics = _metrics("val", predictions[best], train, task)
+        metrics = _metrics("val", predictions[best], judged, task)
         held.pop("val", None)
     for split, rows in held.items():
         metrics |= _metrics(split, head.predict(_feature_matrix(rows), task), rows, task)
