@@ -137,6 +137,10 @@ def _train(
     rehearse_end(config, learner, data, folder)
     known = {}
     if is_inside(config):
+        if watch is not None:
+            log_once(
+                "dataset.validation=inside: not pruned, since all folds score an epoch at once"
+            )
         tell = partial(tell_named_runs, config)
         fitted_data, known["val"] = fit_inside(config, learner, data, folder, tell)
     else:

@@ -4,13 +4,15 @@ training rows."""
 from typing import Any
 
 from lepton.config.chosen_options import option_label
+from lepton.config.lineage import class_names
 from lepton.config.model_kind import FITS_ITSELF, NETWORK, model_kind
 from lepton.config.patience import name_of_stopper
-from lepton.config.signature import read_signature
+from lepton.config.signature import class_constant, read_signature
 
 KEY = "dataset.validation"
 INSIDE, OUTSIDE = "inside", "outside"
 FEW_ROWS = 200  # to train and to choose by, below which a split of its own costs more than folds
+PLATEAU = "torch.optim.lr_scheduler.ReduceLROnPlateau"
 WHOLE_TRAININGS = {  # keys of the trainer that would leave folds unfinished, with the value "off"
     "limit_batches": None,
     "overfit_batches": 0,
@@ -74,6 +76,9 @@ def _obstacles(config: dict[str, Any]) -> list[str]:
         found.append("dataset.val_folds divides rows that are not trained on")
     if data.get("shots") == 1:
         found.append("dataset.shots=1 leaves no second row of a class to divide")
+    if _learns_no_target(config.get("task") or {}):
+        label = option_label(config, "task")
+        found.append(f"{label} learns no target, by which predictions of several networks compare")
     if kind is FITS_ITSELF and not _fits_whole(config["model"]):
         label = option_label(config, "model")
         found.append(f"{label} {kind.words}, and has no fit_whole, which learns from all rows")
@@ -88,7 +93,17 @@ def _obstacles(config: dict[str, Any]) -> list[str]:
     ]
     if stopper := name_of_stopper({**config, "trainer": {**trainer, "patience": None}}):
         found.append(f"{stopper} would end the training of each fold at another epoch")
+    if PLATEAU in class_names((config.get("scheduler") or {}).get("_target_")):
+        label = option_label(config, "scheduler")
+        found.append(f"{label} looks at validation on the way, where there is none")
     return found
+
+
+def _learns_no_target(task: dict[str, Any]) -> bool:
+    return "_target_" in task and class_constant(task["_target_"], "needs_target") == (
+        "needs_target",
+        False,
+    )
 
 
 def _fits_whole(model: dict[str, Any]) -> bool:

@@ -184,6 +184,13 @@ def test_the_untuned_head_is_chosen_by_folds_of_the_rows_that_it_may_see(run, so
 
     untouched = fine_tuning.linear_probe
     monkeypatch.setattr(fine_tuning, "linear_probe", linear_probe)
+    score = fine_tuning.StartedHead.score
+
+    def score_loaded(self, network, splits):
+        assert splits["val"]["id"].equal(splits["train"]["id"]), "as scikit-learn's is chosen"
+        score(self, network, splits)
+
+    monkeypatch.setattr(fine_tuning.StartedHead, "score", score_loaded)
     folder = run(*FEW, "finetune=head", "finetune.start=probe", f"init_from={source}")
     whole = build.data(read_result(folder).config).splits["train"]["id"].tolist()
     assert [folds for _, folds in seen] == [5] * 6
@@ -209,17 +216,30 @@ def test_features_of_a_fold_are_those_of_its_rows(here, source):
         assert shared[split]["target"].equal(rows["target"])
 
 
+GROUPED = ("dataset.split=group", "dataset.split_column=group", "dataset.validation=inside")
+GROUPED = (*(o for o in FILE if "split" not in o), *GROUPED)
+
+
 def test_groups_stay_on_one_side_of_a_fold(here, rows):
+    """Also of rows that lie in the cache, where the second reads them."""
     group = np.repeat(np.arange(10), 4)
-    split = ("dataset.split=group", "dataset.split_column=group", "dataset.test_size=0.2")
     write(rows.drop(columns="split"), group=group)
-    keys = [o for o in FILE if "split" not in o]
-    data = build.data(config_of(*keys, *split, "dataset.validation=inside"))
-    for held_out in fold_positions(data, 4):
-        part = fold_data(data, held_out)
-        sides = [{int(group[i]) for i in part.splits[s]["id"]} for s in ("train", "val")]
-        assert all(sides)
-        assert not sides[0] & sides[1]
+    for memory in ("null", "0", "0"):
+        words = ("dataset.test_size=0.2", f"dataset.memory_gb={memory}")
+        data = build.data(config_of(*GROUPED, *words))
+        assert (data.streamed_from is None) == (memory == "null")
+        for held_out in fold_positions(data, 4):
+            part = fold_data(data, held_out)
+            sides = [{int(group[i]) for i in part.splits[s]["id"]} for s in ("train", "val")]
+            assert all(sides)
+            assert not sides[0] & sides[1]
+
+
+def test_a_single_group_is_told_that_it_cannot_be_divided(here, rows):
+    write(rows.drop(columns="split"), group=np.arange(40) % 4 // 2)
+    data = build.data(config_of(*GROUPED, "dataset.test_size=0.5"))
+    with pytest.raises(DataError, match="the 20 rows in the train split are one group"):
+        fold_positions(data, 5)
 
 
 def test_folds_are_those_of_the_split_whatever_the_seed():
@@ -241,6 +261,7 @@ def test_folds_are_those_of_the_split_whatever_the_seed():
         (("dataset.shots=8", "trainer.limit_batches=1"), "outside"),
         (("dataset.shots=1",), "outside"),
         (("dataset.shots=8", "regularization=early_stopping"), "outside"),
+        (("dataset.shots=8", "scheduler=plateau"), "outside"),
     ],
 )
 def test_few_shots_are_validated_inside_where_that_goes_with_the_rest(overrides, chosen):
@@ -267,6 +288,8 @@ def test_a_strategy_suggests_the_steps_of_few_shots_and_what_is_given_wins(sourc
         (("trainer.limit_batches=2",), "trainer.limit_batches leaves the training of a fold"),
         (("trainer.max_time='00:00:01:00'",), "trainer.max_time leaves the training of a fold"),
         (("regularization=early_stopping",), "regularization.early_stopping would end"),
+        (("scheduler=plateau",), "scheduler=plateau looks at validation on the way"),
+        (("task=contrastive",), "task=contrastive learns no target"),
         (("dataset.val_folds=3", "dataset.val_fold=0"), "dataset.val_folds divides rows"),
         (("trainer.devices=2",), "folds take one device, trainer.devices=1"),
         (("dataset.shots=1",), "dataset.shots=1 leaves no second row of a class to divide"),
@@ -278,6 +301,13 @@ def test_what_does_not_go_with_folds_inside_is_told_in_a_line(lepton, overrides,
     code, _, errors = lepton(*words)
     assert (code, line in errors, "Traceback" in errors) == (2, True, False)
     assert not list(run_folder(config_of("dataset=breast_cancer")).parent.glob("*/result.json"))
+
+
+def test_a_search_with_a_pruner_is_told_that_folds_are_not_pruned(here):
+    config = config_of(*FEW, "trainer.max_epochs=1")
+    train_checked(config, run_folder(config), watch=lambda *_: True)
+    assert read_result(run_folder(config)).best_epoch == 0
+    assert "inside: not pruned" in (run_folder(config) / "log.txt").read_text()
 
 
 def test_a_run_with_folds_inside_is_no_part_of_a_stack():
