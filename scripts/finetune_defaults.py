@@ -115,7 +115,8 @@ def trained(
     schedules = [tuple(map(int, s.split("x"))) for s in arguments.schedules.split(",")]
     common = (
         *chosen.prepare(arguments.folder, arguments.runs),
-        *(f"finetune={','.join(strategies)}", f"dataset.shots={SHOTS}", "trainer.progress=false"),
+        *(f"finetune={','.join(strategies)}", "trainer.progress=false"),
+        *(f"dataset.shots={SHOTS}", "dataset.validation=outside"),  # a single training each
         f"dataset.split_seed=range({FIRST_DRAW},{FIRST_DRAW + arguments.draws})",
         *(f"optimizer.lr={','.join(map(str, rates))}", f"scheduler.warmup={arguments.warmups}"),
         *("regularization=[gradient_clipping,last_epoch]", "--config-dir", str(CONFIG_DIR)),

@@ -47,7 +47,7 @@ CASES = {
     "pneumonia_efficientnet_head": Case(
         (
             *(*PNEUMONIA, "dataset.size=224", "model=efficientnet_lite0", "finetune=head"),
-            "trainer.max_epochs=30",
+            *("finetune.start=null", "trainer.max_epochs=30"),
         ),
         "0.888 (pretrained)",
         "0.970",

@@ -23,7 +23,8 @@ import yaml
 SEEDS = "seed=0,1,2,3,4"
 FROZEN = (
     *("model=multimodal", "model.encoders.table=linear", "model.encoders.text=minilm"),
-    *("model.encoders.image=efficientnet_lite0", "finetune=head", "trainer=cpu"),
+    *("model.encoders.image=efficientnet_lite0", "trainer=cpu"),
+    *("finetune=head", "finetune.start=null"),
     *("trainer.max_epochs=40", "trainer.progress=false", "batch_size=64"),
 )
 CHOICES = ("model.hidden=[],[128]", "optimizer.lr=0.001,0.005")

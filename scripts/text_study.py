@@ -37,7 +37,7 @@ OVERRIDES = {  # by model: for all rows, and for few of each class
     "tfidf_linear": ((), ()),
     "bag_of_embeddings": (SMALL_NETWORK, SMALL_NETWORK),
     "text_cnn": (SMALL_NETWORK, SMALL_NETWORK),
-    "minilm+head": (("optimizer.weight_decay=1",), ()),
+    "minilm+head": (("optimizer.weight_decay=1", "finetune.start=null"), ("finetune.start=null",)),
     "minilm+contrastive": ((), ()),
     "minilm+lora": (
         ("batch_size=32", "trainer.max_epochs=3", "optimizer.lr=0.001"),
@@ -48,7 +48,9 @@ OVERRIDES = {  # by model: for all rows, and for few of each class
         ("batch_size=16", "trainer.max_epochs=15", "optimizer.lr=1e-4"),
     ),
 }
-SMALL_VALIDATION = "dataset.val_size=0.02"  # as few rows to choose the epoch by as to learn from
+SMALL_VALIDATION = (  # as few rows to choose the epoch by as to learn from
+    *("dataset.validation=outside", "dataset.val_size=0.02"),
+)
 LONG_TEXTS = {"mts_dialog": "model.tokenizer.max_length=256"}  # as the encoder was trained for
 TUNED = ("minilm+full", "minilm+lora")
 REFERENCES = {  # accuracy of logistic regression on tf-idf and frozen MiniLM; of published networks
@@ -112,7 +114,7 @@ def repetitions(model: str, arguments: argparse.Namespace) -> list[str]:
     """The overrides in which the runs of a model differ."""
     if arguments.shots:
         split_seeds = f"dataset.split_seed=range({arguments.seeds})"
-        return [f"dataset.shots={arguments.shots}", split_seeds, SMALL_VALIDATION]
+        return [f"dataset.shots={arguments.shots}", split_seeds, *SMALL_VALIDATION]
     return [f"seed=range({1 if model == 'tfidf_linear' else arguments.seeds})"]
 
 

@@ -1,5 +1,6 @@
 """Scripts read the lepton of the checkout that they lie in, whichever one is installed."""
 
+import argparse
 import ast
 import os
 import shutil
@@ -10,6 +11,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from lepton.config.check import check
+from lepton.config.compose import compose
+from scripts import finetune_defaults, text_study
+
+COLUMNS = ("status", "finetune", "optimizer.lr", "scheduler.warmup", "dataset.split_seed")
+COLUMNS = (*COLUMNS, "batch_size", "trainer.max_epochs")
 ROOT = Path(__file__).parents[1]
 PATH_LINE = "sys.path.insert(0, "
 
@@ -88,3 +95,30 @@ def test_the_options_are_described_of_the_checkout_and_of_no_other_lepton(tmp_pa
     environment = os.environ | {"PYTHONPATH": str(tmp_path / "other")}
     subprocess.run([sys.executable, script], cwd=tmp_path, env=environment, check=True)
     assert page.read_text() == before
+
+
+def test_a_study_of_few_texts_is_validated_by_the_split_that_its_figures_name():
+    arguments = argparse.Namespace(shots=16, seeds=2)
+    words = text_study.repetitions("minilm+head", arguments)
+    kept = [word for word in words if "range" not in word]
+    config = check(compose("dataset=vader", "model=minilm", "finetune=head", *kept))
+    assert (config["dataset"]["validation"], config["dataset"]["val_size"]) == ("outside", 0.02)
+
+
+def test_what_measures_defaults_trains_in_the_steps_that_it_is_asked_for(monkeypatch, tmp_path):
+    """A single training of each run, whatever the strategy suggests of few rows."""
+    commands = []
+    monkeypatch.setattr(
+        finetune_defaults.subprocess, "run", lambda words, **_: commands.append(words)
+    )
+    monkeypatch.setattr("lepton.load", lambda _: pd.DataFrame(columns=[*COLUMNS]))
+    arguments = argparse.Namespace(
+        folder=tmp_path, runs=tmp_path, schedules="6x10", warmups="0.1", draws=1
+    )
+    finetune_defaults.trained(arguments, "vader", ["full"], (1e-4,), [])
+    [command] = commands
+    words = [w for w in command[command.index("-m", 3) + 1 :] if "=" in w and "range" not in w]
+    words = [w for w in words if not w.startswith(("hydra/", "regularization="))]
+    config = check(compose(*words))
+    assert (config["dataset"]["validation"], config["min_steps_per_epoch"]) == ("outside", None)
+    assert (config["batch_size"], config["trainer"]["max_epochs"]) == (8, 10)
