@@ -362,3 +362,10 @@ def test_a_class_with_a_single_row_is_named(rows, here):
     data = build.data(config_of(*FILE, "dataset.validation=inside"))
     with pytest.raises(DataError, match="class 'bad' has 1 row in the train split"):
         fold_positions(data, 5)
+
+
+def test_all_rows_may_be_trained_on_where_none_are_kept_for_a_test(run, rows):
+    write(rows.drop(columns="split"))
+    keys = [o for o in FILE if "split" not in o]
+    folder = run(*keys, "dataset.test_size=0", "dataset.validation=inside")
+    assert read_result(folder).rows == {"train": 40, "val": 40}

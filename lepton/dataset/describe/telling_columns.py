@@ -26,7 +26,7 @@ def telling_column_notes(
     splits: dict[str, dict[str, Tensor]], spec: DataSpec
 ) -> list[CleaningNote]:
     """A note on the columns that each give the target of nearly all rows of val and test."""
-    if spec.task not in ("binary", "multiclass", "regression"):
+    if spec.task not in ("binary", "multiclass", "regression") or not held_out(splits):
         return []
     target = _some(splits["train"]["target"], SCREENED_ROWS).astype(float)
     unseen = _both(splits, "target", None)
