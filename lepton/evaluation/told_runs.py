@@ -142,5 +142,6 @@ def _refuse_other_rows(key: str, name: str, outputs: RunOutputs, data: Data) -> 
         if count := int(torch.isin(data.splits[split]["id"].cpu(), learned).sum()):
             raise ConfigError(
                 f"{key}, dataset: {name} was trained on {count} rows of this run's {split} split, "
-                "which it would give away; both need the same split_seed, and the same fold"
+                "which it would give away; both need the same split_seed, the same fold, and "
+                "dataset.validation=outside"
             )

@@ -92,6 +92,8 @@ def test_a_teacher_that_does_not_fit_is_refused_in_a_line_with_both_keys(teacher
         train(compose(*other, "dataset=synthetic", "dataset.classes=3"))
     with pytest.raises(ConfigError, match=r"teacher, dataset: .* was trained on \d+ rows of this"):
         train(compose(*other, "dataset.split_seed=5"))
+    with pytest.raises(ConfigError, match=r"rows of this .* and dataset\.validation=outside$"):
+        train(compose(*other, "dataset.validation=inside"))
     with pytest.raises(ConfigError, match=r"distill\.teacher: 'nowhere' is none \(looked in"):
         check(compose(*STUDENT, "regularization.distill.teacher=nowhere"))
     with pytest.raises(ConfigError, match=r"regularization\.distill, augmentation\.mixup: "):
