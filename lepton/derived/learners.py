@@ -25,14 +25,19 @@ def input_data(run: InputRun) -> Data:
 
     Raises: LeptonError when they are no longer what they were, or validation was inside of them.
     """
+    refuse_validation_inside(run)
+    data = read_data(check(OmegaConf.create(run.config)))
+    refuse_changed_data(run, data)
+    return data
+
+
+def refuse_validation_inside(run: InputRun) -> None:
+    """Raises: LeptonError for a run whose network was trained on its validation rows."""
     if is_inside(run.config):
         raise LeptonError(
             f"{run.folder}: dataset.validation=inside leaves no validation rows that its network "
             "was not trained on; take runs with dataset.validation=outside"
         )
-    data = read_data(check(OmegaConf.create(run.config)))
-    refuse_changed_data(run, data)
-    return data
 
 
 def made_of_learner(

@@ -141,6 +141,14 @@ def test_runs_of_other_initial_weights_are_refused_and_named(here, ensemble, run
         assert any(name in str(e.value) for name in names)
 
 
+def test_weights_that_were_trained_on_the_validation_rows_are_no_part_of_a_soup(here, ensemble):
+    inside = (*MLP, "dataset.validation=inside", "trainer.max_epochs=1")
+    for lr in ("1e-3", "1e-2"):
+        train(compose(*SMALL, *inside, f"optimizer.lr={lr}"))
+    with pytest.raises(LeptonError, match="validation=inside leaves no validation rows that its"):
+        ensemble("runs=default", "method=soup")
+
+
 def test_data_that_changed_since_are_told(here, ensemble):
     (here / "d.csv").write_text("a,y\n" + "".join(f"{i % 7},{i * 5 % 3 % 2}\n" for i in range(90)))
     data = ("dataset=csv", "dataset.path=d.csv", "dataset.target=y", "trainer.max_epochs=1", *MLP)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lepton import build
 from lepton.derived.inputs import InputRun
-from lepton.derived.learners import refuse_changed_data
+from lepton.derived.learners import refuse_changed_data, refuse_validation_inside
 from lepton.ensemble.machinery.merged_adapters import AdaptedForm, merged_state
 from lepton.ensemble.machinery.soup_checks import (
     buildable_config,
@@ -38,10 +38,12 @@ class WeightAverager:
     for layers that fine-tuning left as they were.
 
     Raises: ConfigError for members whose weights cannot be averaged; LeptonError for weights that
-        cannot be read and for data that have changed.
+        cannot be read, for data that have changed, and for members validated by folds.
     """
 
     def __init__(self, members: list[InputRun]):
+        for member in members:
+            refuse_validation_inside(member)
         configs = [buildable_config(member) for member in members]
         merged = differ_in_adapters(members, configs)
         refuse_different_configs(members, configs, merged=merged)
