@@ -5,7 +5,9 @@
 
 FOLDER holds the sets in folders of their own, with the files as their sources ship them; `+` comes
 before a fine-tuning strategy. Runs differ in their seed, with --shots in the examples that they
-draw; what fits itself is the same for every seed and fitted once. Finished runs are not repeated.
+draw, which are all labels that a run has (dataset.validation=inside), at the defaults of each
+strategy; what fits itself is the same for every seed and fitted once. Finished runs are not
+repeated.
 Some sections of mts_dialog have two rows, so that there are no 16 to draw.
 Source: the settings of a set stand in scripts/text_study/experiment/.
 """
@@ -37,20 +39,11 @@ OVERRIDES = {  # by model: for all rows, and for few of each class
     "tfidf_linear": ((), ()),
     "bag_of_embeddings": (SMALL_NETWORK, SMALL_NETWORK),
     "text_cnn": (SMALL_NETWORK, SMALL_NETWORK),
-    "minilm+head": (("optimizer.weight_decay=1", "finetune.start=null"), ("finetune.start=null",)),
+    "minilm+head": (("optimizer.weight_decay=1", "finetune.start=null"), ()),
     "minilm+contrastive": ((), ()),
-    "minilm+lora": (
-        ("batch_size=32", "trainer.max_epochs=3", "optimizer.lr=0.001"),
-        ("batch_size=16", "trainer.max_epochs=15", "optimizer.lr=0.001"),
-    ),
-    "minilm+full": (
-        ("batch_size=32", "trainer.max_epochs=3", "optimizer.lr=1e-4"),
-        ("batch_size=16", "trainer.max_epochs=15", "optimizer.lr=1e-4"),
-    ),
+    "minilm+lora": (("batch_size=32", "trainer.max_epochs=3", "optimizer.lr=0.001"), ()),
+    "minilm+full": (("batch_size=32", "trainer.max_epochs=3", "optimizer.lr=1e-4"), ()),
 }
-SMALL_VALIDATION = (  # as few rows to choose the epoch by as to learn from
-    *("dataset.validation=outside", "dataset.val_size=0.02"),
-)
 LONG_TEXTS = {"mts_dialog": "model.tokenizer.max_length=256"}  # as the encoder was trained for
 TUNED = ("minilm+full", "minilm+lora")
 REFERENCES = {  # accuracy of logistic regression on tf-idf and frozen MiniLM; of published networks
@@ -114,7 +107,7 @@ def repetitions(model: str, arguments: argparse.Namespace) -> list[str]:
     """The overrides in which the runs of a model differ."""
     if arguments.shots:
         split_seeds = f"dataset.split_seed=range({arguments.seeds})"
-        return [f"dataset.shots={arguments.shots}", split_seeds, *SMALL_VALIDATION]
+        return [f"dataset.shots={arguments.shots}", split_seeds]
     return [f"seed=range({1 if model == 'tfidf_linear' else arguments.seeds})"]
 
 
