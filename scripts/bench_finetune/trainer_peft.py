@@ -2,7 +2,8 @@
 
     python scripts/bench_finetune/trainer_peft.py FILE STRATEGY LR EPOCHS BATCH
 
-FILE holds text, label and split. Prints a line of JSON: CPU seconds of training, accuracy on test.
+FILE holds text, label and split, of which val may lack. Prints a line of JSON: CPU seconds of
+training, accuracy on test.
 """
 
 import json
@@ -59,7 +60,8 @@ def main(file: str, strategy: str, lr: str, epochs: str, batch: str) -> None:
     frame = pd.read_parquet(file)
     tokenizer = AutoTokenizer.from_pretrained(WEIGHTS)
     splits = {name: EncodedTexts(rows, tokenizer) for name, rows in frame.groupby("split")}
-    model = AutoModelForSequenceClassification.from_pretrained(WEIGHTS, num_labels=3)
+    classes = frame["label"].nunique()
+    model = AutoModelForSequenceClassification.from_pretrained(WEIGHTS, num_labels=classes)
     if strategy == "lora":
         from peft import LoraConfig, get_peft_model
 
@@ -75,7 +77,7 @@ def main(file: str, strategy: str, lr: str, epochs: str, batch: str) -> None:
         lr_scheduler_type="linear",
         warmup_steps=0.1,
         weight_decay=0.01,
-        eval_strategy="epoch",
+        eval_strategy="epoch" if "val" in splits else "no",
         save_strategy="no",
         logging_steps=10,
         report_to=[],
@@ -86,7 +88,7 @@ def main(file: str, strategy: str, lr: str, epochs: str, batch: str) -> None:
         model=model,
         args=arguments,
         train_dataset=splits["train"],
-        eval_dataset=splits["val"],
+        eval_dataset=splits.get("val"),
         data_collator=DataCollatorWithPadding(tokenizer),
         compute_metrics=accuracy_metric,
     )
