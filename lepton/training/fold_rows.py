@@ -54,7 +54,10 @@ def fold_data(data: Data, held_out: np.ndarray) -> Data:
     pl.LightningDataModule.__init__(part)
     rows = data.splits["train"]
     learned = others(len(rows["id"]), held_out)
-    part.splits = {"train": _at(rows, learned), "val": data.weights.held_out(_at(rows, held_out))}
+    part.splits = {
+        "train": rows_at(rows, learned),
+        "val": data.weights.held_out(rows_at(rows, held_out)),
+    }
     return part
 
 
@@ -63,5 +66,6 @@ def others(rows: int, held_out: np.ndarray) -> np.ndarray:
     return np.setdiff1d(np.arange(rows), held_out)
 
 
-def _at(rows: Rows, positions: np.ndarray) -> Rows:
+def rows_at(rows: Rows, positions: np.ndarray) -> Rows:
+    """The rows at these positions."""
     return {name: values[positions.tolist()] for name, values in rows.items()}

@@ -23,7 +23,7 @@ from lepton.training.checkpoint import Checkpoints
 from lepton.training.course import Course, Recorder, Scores
 from lepton.training.elapsed import first_candidate
 from lepton.training.estimator import Estimator
-from lepton.training.fold_rows import fold_data, fold_positions, others
+from lepton.training.fold_rows import fold_data, fold_positions, others, rows_at
 from lepton.training.learner import Learner, build_network
 from lepton.training.network import Network
 
@@ -65,7 +65,7 @@ def fit_inside(
     folds = fold_positions(data, FOLDS if is_cheap else FEW_FOLDS)
     learner.know_features(data)
     pooled = _pooled(config, data, folds, folder, tell, every_epoch=chooses)
-    return _fit_network(learner, data, folder, pooled, len(folds), chooses=chooses)
+    return _fit_network(learner, data, folder, pooled, folds, chooses=chooses)
 
 
 def _fit_estimator(
@@ -92,7 +92,13 @@ def _fit_estimator(
 
 
 def _fit_network(
-    network: Network, data: Data, folder: Path, pooled: Pooled, folds: int, *, chooses: bool
+    network: Network,
+    data: Data,
+    folder: Path,
+    pooled: Pooled,
+    folds: Sequence[np.ndarray],
+    *,
+    chooses: bool,
 ) -> tuple[Data, Tensor]:
     """Trains a network on all rows for the epochs that are best for the pooled folds."""
     task, rows = network.task, data.splits["val"]
@@ -104,9 +110,11 @@ def _fit_network(
     best = first + int(np.argmax([row["val/score"] for row in scores[first:]]))
     kept: Tensor | None = pooled.kept[best]
     is_start = first == 0 and start >= scores[best]["val/score"]
-    within = f"validation: {folds} folds of the {len(rows['id'])} training rows"
+    if chooses and pooled.start is not None and first == 0:
+        is_start |= not _is_clearly_better(task, pooled.kept[best], pooled.start, rows, folds)
+    within = f"validation: {len(folds)} folds of the {len(rows['id'])} training rows"
     if is_start:
-        log_once(f"{within} find no epoch better than the start, which stays as it is")
+        log_once(f"{within} find no epoch clearly better than the start, which stays as it is")
         network.course = Course(epochs=0)
         kept = pooled.start
     elif chooses:
@@ -119,6 +127,24 @@ def _fit_network(
     network.seconds += pooled.seconds
     assert kept is not None
     return fitted, kept
+
+
+def _is_clearly_better(
+    task: Any, kept: Tensor, start: Tensor, rows: Rows, folds: Sequence[np.ndarray]
+) -> bool:
+    """True where predictions score better than others by more than the standard error of that over
+    the folds: the best of many epochs is better by chance alone. True where a fold has no score.
+
+    Source: the rule of one standard error, Breiman et al. 1984, Classification and Regression Trees
+    """
+    gains = []
+    for held_out in folds:
+        of_fold = rows_at(rows, held_out)
+        epoch, first = (_scores(task, p[held_out], of_fold)["val/score"] for p in (kept, start))
+        gains.append(epoch - first)
+    if not np.isfinite(gains).all():
+        return True
+    return bool(np.mean(gains) > np.std(gains, ddof=1) / math.sqrt(len(gains)))
 
 
 def _scores(task: Any, kept: Tensor, rows: Rows) -> Scores:
