@@ -37,10 +37,21 @@ def with_validation(config: dict[str, Any]) -> dict[str, Any]:
         config = {**config, "dataset": {**data, "validation": value}}
     if is_inside(config) and (trainer := config.get("trainer")) and "patience" in trainer:
         config = {**config, "trainer": {**trainer, "patience": None}}
-    if is_inside(config) and config.get("min_steps_per_epoch") is None:
-        suggested = (config.get("suggested") or {}).get("min_steps_per_epoch")
-        config = {**config, "min_steps_per_epoch": suggested}
-    return config
+    return _with_suggested_schedule(config) if is_inside(config) else config
+
+
+def _with_suggested_schedule(config: dict[str, Any]) -> dict[str, Any]:
+    """The config with the steps and epochs that a strategy suggests for few rows, where none are
+    given."""
+    suggested = config.get("suggested") or {}
+    if config.get("min_steps_per_epoch") is None:
+        config = {**config, "min_steps_per_epoch": suggested.get("min_steps_per_epoch")}
+    trainer, epochs = config.get("trainer") or {}, suggested.get("epochs_inside")
+    words = [str(word).lstrip("+") for word in config.get("overrides") or ()]
+    is_given = any(word.startswith("trainer.max_epochs=") for word in words)
+    if epochs is None or is_given or trainer.get("max_epochs") != suggested.get("max_epochs"):
+        return config
+    return {**config, "trainer": {**trainer, "max_epochs": epochs}}
 
 
 def validation_problems(config: dict[str, Any]) -> list[str]:

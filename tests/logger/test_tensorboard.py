@@ -58,7 +58,7 @@ def assert_told_whole(folder):
 def test_a_run_that_fails_has_been_told_while_it_trained(run, monkeypatch):
     from lepton import run as run_module
 
-    monkeypatch.setattr(run_module, "evaluate", lambda *_: 1 / 0)
+    monkeypatch.setattr(run_module, "evaluate", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run(*SMALL, "model=linear", "logger=tensorboard", "study=s")
     [failed] = Path("runs", "s").glob("*.failed")

@@ -14,6 +14,7 @@ from lepton.dataset.load.step_rows import rows_of_a_step
 from lepton.errors import DataError
 from lepton.finetune.machinery import fine_tuning
 from lepton.run import train_checked
+from lepton.storage import run_log
 from lepton.storage.predictions import read_predictions
 from lepton.storage.results import read_result
 from lepton.training import inside
@@ -310,6 +311,15 @@ def test_a_search_with_a_pruner_is_told_that_folds_are_not_pruned(here):
     assert "inside: not pruned" in (run_folder(config) / "log.txt").read_text()
 
 
+def test_few_rows_take_the_epochs_that_a_strategy_suggests_and_others_those_of_the_schedule(source):
+    tuned = ("dataset=breast_cancer", "model=mlp_small", "finetune=lora", f"init_from={source}")
+    epochs = {
+        words: config_of(*tuned, *words)["trainer"]["max_epochs"]
+        for words in [(), ("dataset.shots=8",), ("dataset.shots=8", "trainer.max_epochs=50")]
+    }
+    assert [*epochs.values()] == [50, 10, 50]
+
+
 def test_a_run_with_folds_inside_is_no_part_of_a_stack():
     assert "several folds" in obstacle_to_stacking(config_of(*FEW))
 
@@ -324,8 +334,9 @@ def test_a_run_with_folds_inside_is_no_part_of_a_stack():
         (("dataset=diabetes", "task.monitor=null"), False),
     ],
 )
-def test_of_few_rows_a_line_says_what_folds_would_spare(lepton, overrides, is_said):
+def test_of_few_rows_a_line_says_what_folds_would_spare(lepton, monkeypatch, overrides, is_said):
     """160 and 398 rows to train and choose by."""
+    monkeypatch.setattr(run_log, "SHOWN_LINES", set())
     words = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=1", *overrides)
     _, _, errors = lepton("train", *words)
     assert ("rows choose the epoch, and are not trained on" in errors) == is_said
