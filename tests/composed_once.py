@@ -16,7 +16,6 @@ import hydra._internal.config_loader_impl as loading
 import hydra._internal.defaults_list as choosing
 import omegaconf.base
 from hydra import version
-from hydra._internal.config_loader_impl import get_overrides_dirname
 from hydra._internal.config_repository import CachingConfigRepository, ConfigRepository
 from hydra.core.config_store import ConfigStore
 from hydra.core.default_element import InputDefault
@@ -160,7 +159,7 @@ def _set_values(cfg: Any, values: list[Override], parsed: list[Override]) -> Non
             hydra_node.job.env_set[name] = os.environ[name]
     hydra_node.runtime.cwd = os.getcwd()
     named = hydra_node.job.config.override_dirname
-    hydra_node.job.override_dirname = get_overrides_dirname(
+    hydra_node.job.override_dirname = loading.get_overrides_dirname(
         overrides=words[False],
         kv_sep=named.kv_sep,
         item_sep=named.item_sep,

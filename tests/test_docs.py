@@ -169,12 +169,16 @@ def test_a_shown_command_checks_or_answers(lepton, loans, pretrained, words, req
     name, rest = words[1], words[2:]
     need_packages(words)
     if study := re.search(r" runs=(?:runs/)?(\w+)", " ".join(words)):
-        lepton("train", "-m", f"study={study[1]}", "model=mlp_small", "seed=0,1", *SHORT)
+        varied = "optimizer.lr=0.1,0.2" if "method=soup" in words else "seed=0,1"
+        lepton("train", "-m", f"study={study[1]}", "model=mlp_small", varied, *SHORT)
         rest = [word for word in rest if not word.startswith("where=")]  # of the page's own study
         rest += ["keep=true"] if name == "ensemble" else []
     if name in ("results", "report"):
         shutil.copytree(request.getfixturevalue("compared"), Path("runs") / rest[0])
         rest = [word for word in rest if word != "--watch"]  # which goes on until Ctrl-C
+        if "--curve" in rest:  # over a number of this study
+            rest[rest.index("--curve") + 1] = "optimizer.lr"
+            rest[rest.index("--compare") + 1] = "model,optimizer.lr"
     if name == "train":  # two of the seeds or folds are enough to check
         name, rest = "check", [re.sub(r"(seed|fold)=range\(\d+\)", r"\1=0,1", w) for w in rest]
     code, out, said = lepton(name, *rest)

@@ -101,12 +101,12 @@ def test_the_options_are_described_of_the_checkout_and_of_no_other_lepton(tmp_pa
     assert page.read_text() == before
 
 
-def test_a_study_of_few_texts_is_validated_by_the_split_that_its_figures_name():
+def test_a_study_of_few_texts_has_no_labels_beside_its_shots():
     arguments = argparse.Namespace(shots=16, seeds=2)
     words = text_study.repetitions("minilm+head", arguments)
     kept = [word for word in words if "range" not in word]
     config = check(compose("dataset=vader", "model=minilm", "finetune=head", *kept))
-    assert (config["dataset"]["validation"], config["dataset"]["val_size"]) == ("outside", 0.02)
+    assert config["dataset"]["validation"] == "inside"
 
 
 def test_what_measures_defaults_trains_in_the_steps_that_it_is_asked_for(monkeypatch, tmp_path):

@@ -124,7 +124,7 @@ def test_a_soup_over_texts_is_a_run_with_the_mean_of_the_weights(
 
 TUNED = {
     "full": ("finetune=full",),
-    "head": ("finetune=head", "finetune.keep=adapter"),
+    "head": ("finetune=head", "finetune.keep=adapter", "finetune.start=null"),
     "lora": ("finetune=lora",),
     "prompt": ("finetune=prompt", "finetune.tokens=3"),
     "dora": ("finetune=dora",),
