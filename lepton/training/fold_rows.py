@@ -4,10 +4,10 @@ import copy
 
 import numpy as np
 import torch
-from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
 from lepton.compat.lightning import pl
 from lepton.dataset.data import Data, Rows
+from lepton.dataset.split.row_folds import row_folds
 from lepton.errors import DataError
 
 
@@ -19,33 +19,26 @@ def fold_positions(data: Data, count: int) -> list[np.ndarray]:
         groups.
     """
     target = data.splits["train"]["target"].cpu()
-    settings = data.split_settings
-    rows, shuffle = len(target), {"shuffle": True, "random_state": settings.seed}
+    rows, settings, divided = len(target), data.split_settings, "which folds cannot divide"
     groups = data.groups if settings.strategy == "group" else None
-    count = count if groups is None else min(count, len(np.unique(groups)))
-    if count < 2:
+    advice = "take 2 at least, or dataset.validation=outside"
+    if groups is not None and len(np.unique(groups)) < 2:
         raise DataError(
-            f"dataset.validation=inside: the {rows} rows in the train split are one group, which "
-            "folds cannot divide; take 2 at least, or dataset.validation=outside"
+            f"dataset.validation=inside: the {rows} rows in the train split are one group, "
+            f"{divided}; {advice}"
         )
-    if target.ndim == 1 and data.spec.classes:
+    has_classes = target.ndim == 1 and bool(data.spec.classes)
+    if has_classes:
         counts = torch.bincount(target.long(), minlength=len(data.spec.classes))
         if counts.min() < 2:
             name = data.spec.classes[int(counts.argmin())]
             raise DataError(
                 f"dataset.validation=inside: class {name!r} has {int(counts.min())} row in the "
-                "train split, which folds cannot divide; take 2 at least, or "
-                "dataset.validation=outside"
+                f"train split, {divided}; {advice}"
             )
-        stratified = StratifiedKFold if groups is None else StratifiedGroupKFold
-        splitter = stratified(min(count, int(counts.min())), **shuffle)
-        parts = splitter.split(np.zeros(rows), target.numpy(), groups)
     elif rows < 2:
         raise DataError(f"dataset.validation=inside: {rows} row in the train split; 2 at least")
-    else:
-        plain = KFold if groups is None else GroupKFold
-        parts = plain(min(count, rows), **shuffle).split(np.zeros(rows), groups=groups)
-    return [np.sort(held_out) for _, held_out in parts]
+    return row_folds(target.numpy(), count, by_class=has_classes, groups=groups, seed=settings.seed)
 
 
 def fold_data(data: Data, held_out: np.ndarray) -> Data:
@@ -54,6 +47,7 @@ def fold_data(data: Data, held_out: np.ndarray) -> Data:
     pl.LightningDataModule.__init__(part)
     rows = data.splits["train"]
     learned = others(len(rows["id"]), held_out)
+    part.groups = None if data.groups is None else data.groups[learned]
     part.splits = {
         "train": rows_at(rows, learned),
         "val": data.weights.held_out(rows_at(rows, held_out)),

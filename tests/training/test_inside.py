@@ -181,6 +181,8 @@ def test_the_untuned_head_is_chosen_by_folds_of_the_rows_that_it_may_see(run, so
 
     def linear_probe(splits, *rest, folds):
         seen.append(({name: rows["id"].tolist() for name, rows in splits.items()}, folds))
+        places = np.concatenate(folds).tolist()
+        assert sorted(places) == [*range(len(splits["train"]["id"]))]
         return untouched(splits, *rest, folds=folds)
 
     untouched = fine_tuning.linear_probe
@@ -194,7 +196,7 @@ def test_the_untuned_head_is_chosen_by_folds_of_the_rows_that_it_may_see(run, so
     monkeypatch.setattr(fine_tuning.StartedHead, "score", score_loaded)
     folder = run(*FEW, "finetune=head", "finetune.start=probe", f"init_from={source}")
     whole = build.data(read_result(folder).config).splits["train"]["id"].tolist()
-    assert [folds for _, folds in seen] == [5] * 6
+    assert [len(folds) for _, folds in seen] == [5] * 6
     *of_folds, (last, _) = seen
     assert last["train"] == last["val"] == whole
     for splits, _ in of_folds:

@@ -105,7 +105,7 @@ class FineTuning:
         model, strategy, config = network.model, network.methods[0], self.config
         splits, key = self.features(network, data)
         settings = ProbeSettings(**config["linear_probe"])
-        folds = folds_of_probe(config)
+        folds = folds_of_probe(config, data)
         self.probe = linear_probe(splits, network.task, key, settings, folds=folds)
         if self.start:
             self.start.score(network, splits if folds is None else with_learned_as_val(splits))

@@ -2,17 +2,19 @@
 
 import hashlib
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 import numpy as np
 import torch
-from sklearn.model_selection import KFold, StratifiedKFold
 from torch import Tensor
 
 from lepton.config.validation import is_inside
+from lepton.dataset.data import Data
 from lepton.dataset.load.target_digits import target_to_learn
+from lepton.dataset.split.row_folds import row_folds
 from lepton.dataset.split.split_rows import held_out
 from lepton.finetune.machinery.backbone_features import FEATURE_PACKAGES, FeatureSplits, Rows
 from lepton.finetune.machinery.linear_head import LinearHead, TrainingFeatures
@@ -35,9 +37,19 @@ class ProbeSettings:
     iterations: int
 
 
-def folds_of_probe(config: dict[str, Any]) -> int | None:
-    """How many folds choose the probe of a config; None where its validation split does."""
-    return FOLDS if is_inside(config) else None
+def folds_of_probe(config: dict[str, Any], data: Data) -> list[np.ndarray] | None:
+    """The folds of the training rows that choose the probe; None where a validation split does.
+
+    A class or a group that cannot be divided lies in one fold.
+    """
+    if not is_inside(config):
+        return None
+    target, groups = data.splits["train"]["target"].cpu().numpy(), data.groups
+    if groups is not None and (len(groups) != len(target) or len(np.unique(groups)) < 2):
+        groups = None  # of rows that were added, and of one group
+    by_class = target.ndim == 1 and bool(data.spec.classes)
+    seed = data.split_settings.seed
+    return row_folds(target, FOLDS, by_class=by_class, groups=groups, seed=seed)
 
 
 def with_learned_as_val(splits: FeatureSplits) -> FeatureSplits:
@@ -62,20 +74,20 @@ def linear_probe(
     features: str | None,
     settings: ProbeSettings,
     *,
-    folds: int | None = None,
+    folds: Sequence[np.ndarray] | None = None,
 ) -> LinearProbe:
     """The best head of a few penalties, on features of mean 0 and deviation 1 or as they are;
     cached by targets and the name of features, where these have one.
 
-    The validation split chooses; with `folds`, so many of the training rows, by class: the metrics
-    of `val` are of what is predicted of these, and the head learns from all of them.
+    The validation split chooses; with `folds`, these positions of the training rows: the metrics of
+    `val` are of what is predicted of them, and the head learns from all.
     Metrics that the config adds are of code that may change: with them nothing is cached.
     """
     if not task.needs_target:
         return LinearProbe({})
     if features is None or task.added_metrics:
         return _best_probe(splits, task, settings, folds)
-    key = f"{features} {task.name} {task.monitor} {task.score_key} {settings} {folds}"
+    key = f"{features} {task.name} {task.monitor} {task.score_key} {settings} {_text(folds)}"
     digest = hashlib.sha256(key.encode())
     for rows in splits.values():
         digest.update(rows["target"].cpu().numpy().tobytes())
@@ -87,6 +99,10 @@ def linear_probe(
 
     name = f"{digest.hexdigest()[:32]}.npz"
     return cached("linear_probes", name, make, _of_bytes, computed_by=BASELINE_PACKAGES)
+
+
+def _text(folds: Sequence[np.ndarray] | None) -> str:
+    return "None" if folds is None else str([held_out.tolist() for held_out in folds])
 
 
 def _as_bytes(probe: LinearProbe) -> bytes:
@@ -104,7 +120,7 @@ def _of_bytes(content: bytes) -> LinearProbe:
 
 
 def _best_probe(
-    splits: FeatureSplits, task: Task, settings: ProbeSettings, folds: int | None
+    splits: FeatureSplits, task: Task, settings: ProbeSettings, folds: Sequence[np.ndarray] | None
 ) -> LinearProbe:
     train, held = splits["train"], {split: splits[split] for split in held_out(splits)}
     candidates = [*product(settings.strengths, (True, False))]
@@ -148,27 +164,16 @@ def _predictions_of_folds(
     candidates: list[tuple[float, bool]],
     task: Task,
     settings: ProbeSettings,
-    folds: int,
+    folds: Sequence[np.ndarray],
 ) -> list[Tensor]:
     """What each candidate predicts of each row, fitted to the other folds."""
     features, parts = _feature_matrix(rows), []
-    positions = _fold_positions(rows["target"].cpu(), task, folds)
-    for learned, judged in positions:
+    for judged in folds:
+        learned = np.setdiff1d(np.arange(len(features)), judged)
         heads = _heads({n: t[learned] for n, t in rows.items()}, candidates, task, settings)
         parts.append([head.predict(features[judged], task) for head in heads])
-    order = torch.from_numpy(np.concatenate([judged for _, judged in positions]).argsort())
+    order = torch.from_numpy(np.concatenate(folds).argsort())
     return [torch.cat(predictions)[order] for predictions in zip(*parts, strict=True)]
-
-
-def _fold_positions(target: Tensor, task: Task, folds: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Positions to learn from and to judge by, of each fold; by class where each has two rows."""
-    options = {"shuffle": True, "random_state": 0}
-    fewest = 0
-    if target.ndim == 1 and task.name != "regression":
-        fewest = int(np.unique(target.numpy(), return_counts=True)[1].min())
-    count = min(folds, fewest if fewest > 1 else len(target))
-    splitter = (StratifiedKFold if fewest > 1 else KFold)(count, **options)
-    return [*splitter.split(np.zeros(len(target)), target.numpy())]
 
 
 def _best(predictions: list[Tensor], rows: Rows, task: Task) -> int:

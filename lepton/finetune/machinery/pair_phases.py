@@ -62,7 +62,9 @@ def pair_phases(
         splits = computed_features(data, network.features)
         if strategy.start == "probe":
             settings = ProbeSettings(**config["linear_probe"])
-            probe = linear_probe(splits, network.task, None, settings, folds=folds_of_probe(config))
+            probe = linear_probe(
+                splits, network.task, None, settings, folds=folds_of_probe(config, data)
+            )
             assert probe.head is not None  # of a task with classes
             phase.starts_learned |= begin_with(probe.head, model, network.task)
         features = splits["train"]["features"] if strategy.standardize else None

@@ -9,6 +9,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
+from lepton.dataset.split.row_folds import row_folds
 from lepton.example import make_target_spec
 from lepton.finetune.machinery.linear_head import TrainingFeatures
 from lepton.finetune.machinery.linear_probe_baseline import ProbeSettings, linear_probe
@@ -100,9 +101,10 @@ def splits_of(rows, task_name="multiclass", seed=0):
 def test_folds_of_the_training_rows_choose_as_scikit_learns_search_does(task_name, cache):
     splits = {"train": splits_of(90, task_name), "test": splits_of(50, task_name, seed=1)}
     task = make_task(task_name)
-    probe = linear_probe(splits, task, "a name", SETTINGS, folds=5)
     x, y = splits["train"]["features"].double().numpy(), splits["train"]["target"].numpy()
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
+    positions = row_folds(y, 5, by_class=True, groups=None, seed=0)
+    probe = linear_probe(splits, task, "a name", SETTINGS, folds=positions)
     pipeline = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
     grid = {"logisticregression__C": SETTINGS.strengths, "standardscaler": [StandardScaler(), None]}
     search = GridSearchCV(pipeline, grid, scoring="neg_log_loss", cv=folds).fit(x, y)
@@ -122,7 +124,8 @@ def test_a_probe_is_read_from_the_cache_as_it_was_made(cache):
     assert first.metrics == second.metrics
     assert np.array_equal(first.head.weight, second.head.weight)
     assert np.array_equal(first.head.bias, second.head.bias)
-    by_folds = linear_probe(splits, task, "a name", SETTINGS, folds=3)
+    folds = np.array_split(np.arange(40), 3)
+    by_folds = linear_probe(splits, task, "a name", SETTINGS, folds=folds)
     assert by_folds.metrics["val/log_loss"] != first.metrics["val/log_loss"]
     assert len([*(cache / "linear_probes").iterdir()]) == 2
 
@@ -132,4 +135,6 @@ def test_a_class_with_a_single_row_is_no_matter_for_folds(cache):
     splits["train"]["target"][splits["train"]["target"] == 2] = 1
     splits["train"]["target"][7] = 2
     task = make_task("multiclass")
-    assert np.isfinite(linear_probe(splits, task, "x", SETTINGS, folds=5).head.weight).all()
+    target = splits["train"]["target"].numpy()
+    folds = row_folds(target, 5, by_class=True, groups=None, seed=0)
+    assert np.isfinite(linear_probe(splits, task, "x", SETTINGS, folds=folds).head.weight).all()
