@@ -35,6 +35,7 @@ from lepton.storage.shared_files import share_files
 from lepton.training.data_description import write_data_description
 from lepton.training.evaluation import constant_metrics, evaluate
 from lepton.training.inside import fit_inside
+from lepton.training.known_rows import known_rows_line
 from lepton.training.learner import Learner, build_learner
 from lepton.training.module import Watch
 from lepton.training.publish import publish_run
@@ -163,6 +164,8 @@ def read_data(config: dict[str, Any]) -> Data:
         log_once(f"data: {note}")
     if advice := few_rows_advice(config, {s: len(rows["id"]) for s, rows in data.splits.items()}):
         log_once(advice)
+    if line := known_rows_line(config, data):
+        log_once(line)
     choices = config["choices"]
     if data.streamed_from is not None and fits_itself(config):
         log_once(f"model={choices['model']} fits itself: it takes the streamed rows whole")

@@ -19,6 +19,7 @@ from lepton.storage.predictions import read_predictions
 from lepton.storage.results import read_result
 from lepton.training import inside
 from lepton.training.fold_rows import fold_data, fold_positions, others
+from lepton.training.known_rows import known_rows_line
 from lepton.training.learner import build_network
 from lepton.vectorize.grouping import obstacle_to_stacking
 
@@ -382,3 +383,30 @@ def test_all_rows_may_be_trained_on_where_none_are_kept_for_a_test(run, rows):
     keys = [o for o in FILE if "split" not in o]
     folder = run(*keys, "dataset.test_size=0", "dataset.validation=inside")
     assert read_result(folder).rows == {"train": 40, "val": 40}
+
+
+@pytest.mark.parametrize(
+    ("start", "tuned", "known"),
+    [
+        (("dataset.shots=8",), ("dataset.shots=8",), "16 of the 16 val rows"),
+        (("dataset.shots=8",), ("dataset.shots=8", "dataset.split_seed=1"), None),
+        (("trainer.max_epochs=1",), ("dataset.validation=outside",), None),
+        (("trainer.max_epochs=1",), ("dataset.validation=inside",), "of the 455 val rows"),
+        (("trainer.max_epochs=1",), ("dataset.validation=outside", "dataset.split_seed=1"), "test"),
+        (("dataset=wine",), ("dataset.shots=8",), None),
+    ],
+)
+def test_a_start_that_has_learned_rows_that_are_scored_is_told(run_once, start, tuned, known):
+    """Counted by the rows that the start was trained on, read again."""
+    folder = run_once("dataset=breast_cancer", *PLAIN, *start)
+    finetune = ("finetune=full", f"init_from={folder}", "model=mlp_small")
+    config = config_of("dataset=breast_cancer", *PLAIN, *finetune, *tuned)
+    data = build.data(config)
+    learned = build.data(read_result(folder).config).splits["train"]["id"]
+    line = known_rows_line(config, data)
+    for split in ("val", "test") if "dataset=wine" not in start else ():
+        ids = data.splits[split]["id"]
+        count = int(torch.isin(ids, learned).sum())
+        said = f"{count} of the {len(ids)} {split} rows"
+        assert (said in (line or "")) == (count > 0), (said, line)
+    assert known is None or known in line
