@@ -2,12 +2,14 @@
 
     python scripts/text_study.py FOLDER [--models minilm+head] [--sets sst2,trec] [--seeds 5]
     python scripts/text_study.py FOLDER --models tfidf_linear,minilm+head,minilm+lora --shots 16
+    python scripts/text_study.py FOLDER --models minilm+head --runs inside dataset.validation=inside
 
 FOLDER holds the sets in folders of their own, with the files as their sources ship them; `+` comes
 before a fine-tuning strategy. Runs differ in their seed, with --shots in the examples that they
 draw, which are all labels that a run has (dataset.validation=inside), at the defaults of each
 strategy; what fits itself is the same for every seed and fitted once. Finished runs are not
-repeated.
+repeated. Overrides are given to each run, whose folder --runs is then theirs alone. `untuned` is
+the best linear head of scikit-learn's on the features that tuning starts from.
 Some sections of mts_dialog have two rows, so that there are no 16 to draw.
 Source: the settings of a set stand in scripts/text_study/experiment/.
 """
@@ -39,7 +41,7 @@ OVERRIDES = {  # by model: for all rows, and for few of each class
     "tfidf_linear": ((), ()),
     "bag_of_embeddings": (SMALL_NETWORK, SMALL_NETWORK),
     "text_cnn": (SMALL_NETWORK, SMALL_NETWORK),
-    "minilm+head": (("optimizer.weight_decay=1", "finetune.start=null"), ()),
+    "minilm+head": ((), ()),
     "minilm+contrastive": ((), ()),
     "minilm+lora": (("batch_size=32", "trainer.max_epochs=3", "optimizer.lr=0.001"), ()),
     "minilm+full": (("batch_size=32", "trainer.max_epochs=3", "optimizer.lr=1e-4"), ()),
@@ -78,15 +80,15 @@ def main() -> int:
     parser.add_argument("--sets", default=",".join(FILES))
     parser.add_argument("--shots", type=int, help="training rows of each class; all if not given")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
-    arguments = parser.parse_args()
+    arguments, overrides = parser.parse_known_args()
     sets, models = arguments.sets.split(","), arguments.models.split(",")
     pairs = [(name, model) for name in sets for model in models]
-    exit_codes = [train(name, model, arguments) for name, model in pairs]
+    exit_codes = [train(name, model, arguments, overrides) for name, model in pairs]
     print(accuracy_table(pairs, arguments))
     return max(exit_codes)
 
 
-def train(name: str, model: str, arguments: argparse.Namespace) -> int:
+def train(name: str, model: str, arguments: argparse.Namespace, further: list[str]) -> int:
     """Trains a model on a set and returns the exit code of lepton."""
     (path, test_path), (network, _, strategy) = FILES[name], model.partition("+")
     folder = arguments.folder
@@ -98,6 +100,7 @@ def train(name: str, model: str, arguments: argparse.Namespace) -> int:
         *OVERRIDES[model][bool(arguments.shots)],
         *repetitions(model, arguments),
         *(f"runs={arguments.runs}", f"study={study_name(name, arguments.shots)}"),
+        *further,
     ]
     command = [sys.executable, "-m", "lepton", "train", "-m", "--config-dir", str(CONFIG_DIR)]
     return subprocess.run([*command, *overrides]).returncode
@@ -119,7 +122,7 @@ def accuracy_table(pairs: list[tuple[str, str]], arguments: argparse.Namespace) 
     """A line a set and model: accuracy over its runs, beside those of others."""
     lines = [
         f"{'set':12} {'model':18} {'strategy':9} {'trained':>9} runs  {'accuracy ± sd':15} "
-        f"{'seconds':>7}  published"
+        f"{'untuned':7} {'seconds':>7}  published"
     ]
     for name, model in pairs:
         network, _, strategy = model.partition("+")
@@ -134,7 +137,7 @@ def accuracy_table(pairs: list[tuple[str, str]], arguments: argparse.Namespace) 
 
 
 def measured(name: str, model: str, arguments: argparse.Namespace) -> str:
-    """The columns of measured values: trained share, number of runs, accuracy and seconds."""
+    """The columns of measured values: trained share, runs, accuracy, that untuned, and seconds."""
     from lepton import load
 
     network, _, strategy = model.partition("+")
@@ -142,11 +145,13 @@ def measured(name: str, model: str, arguments: argparse.Namespace) -> str:
     is_pair = (runs["model"] == network) & (runs["finetune"].fillna("") == strategy)
     runs = runs[is_pair & (runs["status"] == "finished")]
     if not len(runs):
-        return f"{'-':>9}    0  {'-':15} {'-':>7}"
+        return f"{'-':>9}    0  {'-':15} {'-':7} {'-':>7}"
     share = f"{runs['trainable'].max() / runs['parameters'].max():.3%}" if strategy else "-"
     accuracy, seconds = runs["test/accuracy"], runs["seconds"].mean()
     spread = f" ± {accuracy.std():.4f}" if len(runs) > 1 else ""
-    return f"{share:>9} {len(runs):4}  {f'{accuracy.mean():.4f}{spread}':15} {seconds:7.1f}"
+    untuned = f"{runs['before/test/accuracy'].mean():.4f}" if strategy else "-"
+    measures = f"{f'{accuracy.mean():.4f}{spread}':15} {untuned:7} {seconds:7.1f}"
+    return f"{share:>9} {len(runs):4}  {measures}"
 
 
 if __name__ == "__main__":
