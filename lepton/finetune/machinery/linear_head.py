@@ -12,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from lepton.finetune.machinery.head_probe import MIN_RELATIVE_DEVIATION
 from lepton.task import Task
 
 Weights: TypeAlias = np.ndarray | None  # of the training rows
@@ -52,15 +53,19 @@ class LinearHead:
 
 class TrainingFeatures:
     """Features of training rows in the coordinates in which heads are fitted to them: of mean 0 and
-    deviation 1 or as they are, and only the directions that the rows span.
+    deviation 1, but for those that hardly vary, or as they are; and only the directions that the
+    rows span.
 
     The weights of a head with a squared penalty lie in these directions.
     Shapes: features (rows, D), y (rows,) or (rows, labels).
     """
 
     def __init__(self, features: np.ndarray, y: np.ndarray, weight: Weights, *, standardize: bool):
-        scaler = StandardScaler(with_mean=standardize, with_std=standardize)
-        self.rows = scaler.fit_transform(features)
+        scaler = StandardScaler(with_mean=standardize, with_std=standardize).fit(features)
+        if standardize:
+            deviation = np.sqrt(scaler.var_)
+            scaler.scale_[deviation <= MIN_RELATIVE_DEVIATION * deviation.max()] = 1.0
+        self.rows = scaler.transform(features)
         columns = features.shape[1]
         self.mean = scaler.mean_ if standardize else np.zeros(columns)
         self.scale = scaler.scale_ if standardize else np.ones(columns)

@@ -17,6 +17,7 @@ from lepton.dataset.load.target_digits import target_to_learn
 from lepton.dataset.split.row_folds import row_folds
 from lepton.dataset.split.split_rows import held_out
 from lepton.finetune.machinery.backbone_features import FEATURE_PACKAGES, FeatureSplits, Rows
+from lepton.finetune.machinery.head_probe import MIN_RELATIVE_DEVIATION
 from lepton.finetune.machinery.linear_head import LinearHead, TrainingFeatures
 from lepton.storage.cache import cached
 from lepton.task import Task
@@ -88,7 +89,7 @@ def linear_probe(
     if features is None or task.added_metrics:
         return _best_probe(splits, task, settings, folds)
     key = f"{features} {task.name} {task.monitor} {task.score_key} {settings} {_text(folds)}"
-    digest = hashlib.sha256(key.encode())
+    digest = hashlib.sha256(f"{key} {MIN_RELATIVE_DEVIATION}".encode())
     for rows in splits.values():
         digest.update(rows["target"].cpu().numpy().tobytes())
         if "weight" in rows:

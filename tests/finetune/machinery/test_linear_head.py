@@ -52,6 +52,18 @@ def test_a_head_predicts_as_scikit_learns_pipeline(rows, standardize):
     np.testing.assert_allclose(predicted.numpy(), expected, atol=2e-3)
 
 
+def test_a_feature_that_hardly_varies_gets_no_weight():
+    rows = 60
+    features, y = make_rows(rows)
+    dead = np.random.default_rng(1).normal(size=(rows, 1)) * 1e-32
+    whole = np.concatenate([features, dead, np.ones((rows, 1))], 1)
+    head, task = fitted(whole, y, "multiclass")
+    alone, _ = fitted(features, y, "multiclass")
+    assert np.abs(head.weight[:, -2:]).max() < 1e-6
+    predicted, expected = head.predict(whole, task), alone.predict(features, task)
+    torch.testing.assert_close(predicted, expected, atol=1e-5, rtol=1e-4)
+
+
 @pytest.mark.parametrize("present", [[0, 1, 2], [0, 2], [1]])
 def test_a_class_without_a_row_has_no_chance_and_as_a_start_a_small_one(present):
     features, y = make_rows(200)
