@@ -12,10 +12,9 @@ from torch import Tensor
 from lepton.compat.lightning import pl
 from lepton.method import Batch
 from lepton.trainer.default import Trainer
+from lepton.training.fold_scores import Scores, monitored_scores
 from lepton.training.module import TrainingModule
 from lepton.training.weights import copied_state
-
-Scores = dict[str, float]  # of one epoch, by `val/name`
 
 
 @dataclass
@@ -94,7 +93,9 @@ class CourseModule(TrainingModule):
 
     def on_validation_epoch_end(self) -> None:
         if self.course.recorder is not None:
-            super().on_validation_epoch_end()
+            scores = monitored_scores(self.task, self.validated, epoch=self.current_epoch)
+            self.validated.clear()
+            self._log_epoch(scores)
         self.best_state = copied_state(self.model)
 
     def on_train_epoch_end(self) -> None:

@@ -7,7 +7,8 @@ the run's validation.
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,13 +18,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lepton.dataset.data import Data, Rows
+from lepton.dataset.data import Data
+from lepton.errors import Diverged
 from lepton.storage.run_log import log_once
 from lepton.training.checkpoint import Checkpoints
-from lepton.training.course import Course, Recorder, Scores
+from lepton.training.course import Course, Recorder
 from lepton.training.elapsed import first_candidate
 from lepton.training.estimator import Estimator
-from lepton.training.fold_rows import fold_data, fold_positions, others, rows_at
+from lepton.training.fold_rows import fold_data, fold_positions, others
+from lepton.training.fold_scores import (
+    is_clearly_better,
+    ranked,
+    refuse_undefined,
+    scores_of_epochs,
+    undefined_for_predictions,
+)
 from lepton.training.learner import Learner, build_network
 from lepton.training.network import Network
 
@@ -53,8 +62,10 @@ def fit_inside(
     """Trains on all rows, as long as folds of them say.
 
     Returns the data as `Learner.fit` does, and what is kept of the folds' predictions of each row.
-    Raises: as `fold_positions` and `Learner.fit`.
+    Raises: ConfigError where the rows do not define the monitored metric; as `fold_positions` and
+        `Learner.fit`.
     """
+    refuse_undefined(learner.task, data.splits["val"])
     if isinstance(learner, Estimator):
         return data, _fit_estimator(config, learner, data, fold_positions(data, FOLDS), folder)
     assert isinstance(learner, Network)
@@ -83,11 +94,13 @@ def _fit_estimator(
         fold.fit(part, folder)
         predicted, rows = fold.predict(part.splits["val"]), len(data.splits["train"]["id"])
         kept = _placed(kept, predicted, torch.from_numpy(held_out), rows, dim=0)
+    assert kept is not None
+    if ranked(scores_of_epochs(estimator.task, kept[None], data.splits["val"]))[0] == -math.inf:
+        raise undefined_for_predictions(estimator.task, data.splits["val"])
     estimator.fit_whole(data, fitted)
     estimator.seconds = time.perf_counter() - began
     count = len(data.splits["train"]["id"])
     log_once(f"validation: {len(folds)} folds of the {count} training rows, then all are fitted")
-    assert kept is not None
     return kept
 
 
@@ -101,22 +114,24 @@ def _fit_network(
     chooses: bool,
 ) -> tuple[Data, Tensor]:
     """Trains a network on all rows for the epochs that are best for the pooled folds."""
-    task, rows = network.task, data.splits["val"]
-    scores = [_scores(task, kept, rows) for kept in pooled.kept]
-    start = -math.inf if pooled.start is None else _scores(task, pooled.start, rows)["val/score"]
-    epochs, first = len(scores), 0
-    if chooses:
-        first = first_candidate(network.methods, epochs)
-    best = first + int(np.argmax([row["val/score"] for row in scores[first:]]))
+    task, rows, epochs = network.task, data.splits["val"], len(pooled.kept)
+    first = first_candidate(network.methods, epochs) if chooses else 0
+    start = pooled.start if first == 0 else None
+    scores = scores_of_epochs(task, pooled.kept, rows)
+    values = ranked(scores)
+    best = first + int(values[first:].argmax())
+    [of_start] = [-math.inf] if start is None else ranked(scores_of_epochs(task, start[None], rows))
+    if max(values[best], of_start) == -math.inf:
+        raise undefined_for_predictions(task, rows)
     kept: Tensor | None = pooled.kept[best]
-    is_start = first == 0 and start >= scores[best]["val/score"]
-    if chooses and pooled.start is not None and first == 0:
-        is_start |= not _is_clearly_better(task, pooled.kept[best], pooled.start, rows, folds)
+    is_start = of_start >= values[best]
+    if chooses and start is not None:
+        is_start |= not is_clearly_better(task, pooled.kept[best], start, rows, folds)
     within = f"validation: {len(folds)} folds of the {len(rows['id'])} training rows"
     if is_start:
         log_once(f"{within} find no epoch clearly better than the start, which stays as it is")
         network.course = Course(epochs=0)
-        kept = pooled.start
+        kept = start
     elif chooses:
         log_once(f"{within} choose epoch {best + 1} of {epochs}; all rows are trained on for it")
         network.course = Course(scores=scores, epochs=best + 1)
@@ -127,31 +142,6 @@ def _fit_network(
     network.seconds += pooled.seconds
     assert kept is not None
     return fitted, kept
-
-
-def _is_clearly_better(
-    task: Any, kept: Tensor, start: Tensor, rows: Rows, folds: Sequence[np.ndarray]
-) -> bool:
-    """True where predictions score better than others by more than the standard error of that over
-    the folds: the best of many epochs is better by chance alone. True where a fold has no score.
-
-    Source: the rule of one standard error, Breiman et al. 1984, Classification and Regression Trees
-    """
-    gains = []
-    for held_out in folds:
-        of_fold = rows_at(rows, held_out)
-        epoch, first = (_scores(task, p[held_out], of_fold)["val/score"] for p in (kept, start))
-        gains.append(epoch - first)
-    if not np.isfinite(gains).all():
-        return True
-    return bool(np.mean(gains) > np.std(gains, ddof=1) / math.sqrt(len(gains)))
-
-
-def _scores(task: Any, kept: Tensor, rows: Rows) -> Scores:
-    """The monitored metric of predictions, and the score that it is."""
-    value = task.monitored([task.validate(kept, rows)])
-    score = task.as_score(value)
-    return {f"val/{task.monitor}": value, "val/score": score if math.isfinite(score) else -math.inf}
 
 
 def _pooled(
@@ -209,8 +199,18 @@ def _fold_predictions(
     tell(network, part)
     learned = others(len(data.splits["train"]["id"]), held_out)
     network.share_features(data, part, {"train": learned, "val": held_out})
-    with TemporaryDirectory(dir=folder, prefix=".fold-") as scratch:
+    with TemporaryDirectory(dir=folder, prefix=".fold-") as scratch, _leaving_no_weights():
         network.fit(part, Path(scratch))
     order = part.splits["val"]["id"].cpu().argsort().argsort()
     kept, seconds = torch.stack(recorder.kept)[:, order], time.perf_counter() - began
     return {"kept": kept, "start": recorder.start, "seconds": seconds}
+
+
+@contextmanager
+def _leaving_no_weights() -> Iterator[None]:
+    """Says in the error of a fold that diverges that nothing of its network is kept."""
+    try:
+        yield
+    except Diverged as error:
+        error.weights = "none: those of a fold are not kept"
+        raise
