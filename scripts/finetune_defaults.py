@@ -41,6 +41,7 @@ RATES = {  # learning rates to choose from, by kind of network
         "bitfit": (1e-3, 3e-3, 1e-2),
         "lp_ft": (2e-5, 1e-4, 3e-4),
         "layerwise_lr": (1e-4, 3e-4, 6e-4),
+        "contrastive": (5e-5, 1e-4, 2e-4),
         "l2sp": (1e-4, 2e-4, 4e-4),
         "last_k": (1e-4, 3e-4, 1e-3),
         "gradual_unfreeze": (1e-4, 3e-4, 1e-3),

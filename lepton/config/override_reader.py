@@ -43,7 +43,7 @@ class OverrideReader(ABC):
                 self.unread.append(given.lstrip("+~").partition("=")[0])
                 continue
             if problems := self._problems(override):
-                self.problems += problems
+                self.problems += [line for line in problems if line not in self.problems]
                 self.refused.append(override)
             else:
                 hydra_overrides.append(self.for_hydra(override))

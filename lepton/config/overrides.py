@@ -87,7 +87,7 @@ class TrainOverrideReader(OverrideReader):
         if root in SET_BY_LEPTON:
             return f"{key}: set by lepton, not by hand"
         if command := command_of(root) or self.command_groups.get(root):
-            return f"{key}: lepton train has no such key; it belongs to lepton {command}"
+            return f"{root}: lepton train has no such key; it belongs to lepton {command}"
         if root == "hydra" and (reason := ignored_by_lepton(key)):
             return f"{key}: {reason}"
         if "/" in key and self.group(override) is None and not self._stays_as_written(override):
