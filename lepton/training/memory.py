@@ -1,5 +1,6 @@
-"""The peak of memory that a training took."""
+"""What memory a training takes, and what is given back of it."""
 
+import gc
 import math
 import resource
 import sys
@@ -8,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from lepton.storage.scratch import release_memory
 
@@ -15,7 +17,8 @@ STATUS_FILE, CLEAR_FILE = Path("/proc/self/status"), Path("/proc/self/clear_refs
 MEGABYTE = 1e6
 BATCHES_BETWEEN_TRIMS = 2
 SECONDS_BETWEEN_PASSES = 0.1  # shorter epochs leave little, and a trim takes a millisecond
-_last_trim = -math.inf
+LARGE = 1_000_000  # parameters of trainings, whose leftovers are worth a look through all objects
+_last_trim, _trained = -math.inf, 0
 
 
 def reset_peak() -> None:
@@ -39,6 +42,20 @@ def peak(device: torch.device) -> float:
         return int(peak_line.split()[1]) * 1024 / MEGABYTE
     size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return size * (1 if sys.platform == "darwin" else 1024) / MEGABYTE
+
+
+def free_earlier_trainings(module: nn.Module) -> None:
+    """Frees what this process's trainings before have left; called before one of a module.
+
+    Lightning's objects refer to each other, so that weights, gradients and averages wait for
+    Python's collector, which counts objects and not bytes: a sweep would come to hold gigabytes.
+    """
+    global _trained
+    if _trained >= LARGE:
+        gc.collect()
+        release_memory()
+        _trained = 0
+    _trained += sum(parameter.numel() for parameter in module.parameters())
 
 
 def trim_before_batch(batches_done: int) -> None:

@@ -19,6 +19,7 @@ from lepton.trainer.default import Trainer
 from lepton.training.checkpoint import Checkpoints
 from lepton.training.course import Course, CourseModule
 from lepton.training.distributed import run_further_processes
+from lepton.training.memory import free_earlier_trainings
 from lepton.training.module import TrainingModule, Watch
 from lepton.training.one_batch import BatchByBatch
 from lepton.training.resume import Resume
@@ -51,6 +52,7 @@ class PhaseFit:
         course: Course | None = None,
     ):
         """`course`: what is scored where no validation split chooses the best epoch."""
+        free_earlier_trainings(phase.module)
         self.network, self.phase, self.folder = network, phase, folder
         self.methods = network.methods if phase.methods is None else phase.methods
         self.course = course

@@ -12,6 +12,7 @@ from lepton.seeds import derive
 from lepton.trainer.default import Trainer
 from lepton.training.checkpoint import Checkpoints
 from lepton.training.distributed import run_further_processes
+from lepton.training.memory import free_earlier_trainings
 from lepton.training.module import Watch
 from lepton.training.one_batch import BatchByBatch
 from lepton.training.run_trainer import chosen_callbacks, explained_fit, run_trainer
@@ -31,6 +32,7 @@ class ModuleFit:
     """Trains the module of a learner, and writes into it what was learned."""
 
     def __init__(self, learner: "LightningLearner", data: Data, folder: Path, watch: Watch | None):
+        free_earlier_trainings(learner.module)
         self.learner, self.data, self.folder = learner, data, folder
         self.record = EpochRecord(
             learner.task, data, seed=learner.config["seed"], option=learner.option, watch=watch
