@@ -42,7 +42,7 @@ def curve_figure(curve: Curve) -> "Figure":
     ax.set_xlabel(curve.key)
     ax.set_ylabel(curve.metric.replace("/", " "))
     if curve.other_keys or len(ax.lines) > 1:
-        ax.legend()
+        figure.legend(loc="outside right center")
     return figure
 
 
