@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from lepton.config.lineage import read_lineage
-from lepton.config.signature import read_signature
 from lepton.groups import MODULE_GROUPS, NETWORK_GROUPS
 
 
@@ -32,9 +31,10 @@ def model_kind(config: dict[str, Any]) -> ModelKind:
     target = (config["model"] or {}).get("_target_")
     if target is None:
         return NETWORK
-    if read_lineage(target).is_lightning_module:
+    lineage = read_lineage(target)
+    if lineage.is_lightning_module:
         return LIGHTNING_MODULE
-    return FITS_ITSELF if "fit" in read_signature(target).methods else NETWORK
+    return FITS_ITSELF if "fit" in lineage.methods else NETWORK
 
 
 def fits_itself(config: dict[str, Any]) -> bool:

@@ -69,7 +69,7 @@ def _unresolved_values(node: Any, parent: str) -> list[str]:
 def typed_keys(types: Mapping[str, str]) -> Signature:
     """The signature of a mapping that needs exactly these keys, each with its type as source."""
     parameters = {key: Parameter(True, _parse_annotation(type_)) for key, type_ in types.items()}
-    return Signature("", parameters, False, frozenset())
+    return Signature("", parameters, False)
 
 
 @cache

@@ -25,7 +25,6 @@ class Signature:
     origin: str
     parameters: dict[str, Parameter]
     takes_any_key: bool
-    methods: frozenset[str]  # names defined in the class body, for a class
     constants: dict[str, Any] = field(default_factory=dict)  # literals that a class body sets
     base: "tuple[Path, str, list[str]] | None" = None  # of a class: where its first base is named
     is_class: bool = False
@@ -171,28 +170,27 @@ def _function_signature(node: ast.FunctionDef, origin: str, *, skip: int) -> Sig
     }
     for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
         parameters[argument.arg] = Parameter(default is None, argument.annotation)
-    return Signature(origin, parameters, arguments.kwarg is not None, frozenset())
+    return Signature(origin, parameters, arguments.kwarg is not None)
 
 
 def _class_signature(node: ast.ClassDef, module: str, path: Path) -> Signature:
-    """The signature of a class's constructor, with the names of its methods."""
+    """The signature of a class's constructor."""
     methods = {n.name: n for n in node.body if isinstance(n, ast.FunctionDef)}
-    origin, names = f"{module}.{node.name}", frozenset(methods)
+    origin = f"{module}.{node.name}"
     if "__init__" not in methods and any(
         "dataclass" in ast.unparse(d) for d in node.decorator_list
     ):
-        return Signature(origin, _dataclass_fields(node, module, path), False, names)
+        return Signature(origin, _dataclass_fields(node, module, path), False)
     if "__init__" not in methods and "__new__" in methods:
-        return replace(_function_signature(methods["__new__"], origin, skip=1), methods=names)
+        return _function_signature(methods["__new__"], origin, skip=1)
     if "__init__" not in methods:
-        inherited = _base_signature(node, module, path)
-        return replace(inherited, origin=origin, methods=names | inherited.methods)
+        return replace(_base_signature(node, module, path), origin=origin)
     constructor = _function_signature(methods["__init__"], origin, skip=1)
     if not (constructor.takes_any_key and _hands_kwargs_on(methods["__init__"])):
-        return replace(constructor, methods=names)
+        return constructor
     base = _base_signature(node, module, path)
     parameters = {**base.parameters, **constructor.parameters}
-    return Signature(origin, parameters, base.takes_any_key, names | base.methods)
+    return Signature(origin, parameters, base.takes_any_key)
 
 
 def _constants(node: ast.ClassDef) -> dict[str, Any]:
@@ -249,8 +247,8 @@ def _hands_kwargs_on(init: ast.FunctionDef) -> bool:
 def _base_signature(node: ast.ClassDef, module: str, path: Path) -> Signature:
     """The signature of the first base class; a class without one takes nothing."""
     if not node.bases:
-        return Signature(f"{module}.{node.name}", {}, False, frozenset())
+        return Signature(f"{module}.{node.name}", {}, False)
     try:
         return _find(path, module, ast.unparse(node.bases[0]).split("."))
     except TargetError:
-        return Signature(f"{module}.{node.name}", {}, True, frozenset())
+        return Signature(f"{module}.{node.name}", {}, True)

@@ -4,10 +4,10 @@ training rows."""
 from typing import Any
 
 from lepton.config.chosen_options import option_label
-from lepton.config.lineage import class_names
+from lepton.config.lineage import class_names, read_lineage
 from lepton.config.model_kind import FITS_ITSELF, NETWORK, model_kind
 from lepton.config.patience import name_of_stopper
-from lepton.config.signature import class_constant, read_signature
+from lepton.config.signature import class_constant
 
 KEY = "dataset.validation"
 INSIDE, OUTSIDE = "inside", "outside"
@@ -118,4 +118,4 @@ def _learns_no_target(task: dict[str, Any]) -> bool:
 
 
 def _fits_whole(model: dict[str, Any]) -> bool:
-    return "fit_whole" in read_signature(model["_target_"]).methods
+    return "fit_whole" in read_lineage(model["_target_"]).methods

@@ -1,7 +1,7 @@
 """BoostedTrees: the base of models whose trees another library boosts."""
 
 import json
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -14,6 +14,7 @@ from lepton.compat.optional import import_optional
 from lepton.config.upper_bounds import refuse_beyond_cores
 from lepton.errors import ConfigError
 from lepton.foreign_text import spreadsheet_safe
+from lepton.model.fold_iterations import FoldIterations, Rows, mean_losses
 from lepton.model.sklearn_models import predict_task, weighted_targets
 from lepton.model.tree_features import TreeFeatures
 from lepton.spec import DataSpec
@@ -51,7 +52,7 @@ class FittedOutput:
     classes_: np.ndarray
 
 
-class BoostedTrees(ABC):
+class BoostedTrees(FoldIterations):
     """Trees of a library that fits them, with categories and missing values as it treats them.
 
     There is one model, for multilabel one a label. A derived class says how trees are boosted,
@@ -96,19 +97,32 @@ class BoostedTrees(ABC):
     def parse(self, content: bytes) -> Any:
         """The trees of what `dump` returned."""
 
-    def fit(
-        self, train: dict[str, Tensor], val: dict[str, Tensor], weights: Tensor | None = None
-    ) -> None:
+    def fit(self, train: Rows, val: Rows, weights: Tensor | None = None) -> None:
         """Boosts trees on `train`; where `patience` is given, `val` stops them.
 
         Shapes: weights (classes,); for multilabel (labels,), each on a label's positives.
         """
-        x, x_val = self.features.matrix(train), self.features.matrix(val)
+        self.learned = train, weights
+        self._fit(train, val, weights)
+
+    @property
+    def chooses(self) -> bool:
+        return self.patience is not None
+
+    def val_losses(self) -> list[float]:
+        return [row["val/loss"] for row in self.history if "val/loss" in row]
+
+    def fit_all(self, train: Rows, weights: Tensor | None) -> None:
+        self.patience = None  # there are no losses to wait for
+        self._fit(train, None, weights)
+
+    def _fit(self, train: Rows, val: Rows | None, weights: Tensor | None) -> None:
+        x = self.features.matrix(train)
+        x_val = None if val is None else self.features.matrix(val)
         self.outputs, fits = [], []
-        for learned, held in weighted_targets(train, val, weights, self.spec.task):
-            classes, boosted = self._fit_output(
-                Sample(x, learned.y, learned.weight), Sample(x_val, held.y, held.weight)
-            )
+        for learned, held in weighted_targets(train, val or train, weights, self.spec.task):
+            held_out = None if x_val is None else Sample(x_val, held.y, held.weight)
+            classes, boosted = self._fit_output(Sample(x, learned.y, learned.weight), held_out)
             self.outputs.append(FittedOutput(boosted and boosted.trees, classes))
             fits += [boosted] if boosted else []
         self.history = mean_history([fit.losses for fit in fits], self._loss_unit())
@@ -168,17 +182,19 @@ class BoostedTrees(ABC):
     def _tree_file(self, output: int) -> str:
         return f"model.{output}.{self.ending}"
 
-    def _fit_output(self, train: Sample, val: Sample) -> tuple[np.ndarray, Boosted | None]:
+    def _fit_output(self, train: Sample, val: Sample | None) -> tuple[np.ndarray, Boosted | None]:
         """The classes of an output, none for numbers, and its trees, None for a single class."""
         if self.spec.task == "regression":
-            train, val = (replace(rows, y=self._standardized(rows.y)) for rows in (train, val))
-            return np.array([]), self._boosted(train, val, 0)
+            return np.array([]), self._boosted(
+                self._standardized(train), val and self._standardized(val), 0
+            )
         classes = np.unique(train.y)
         if len(classes) == 1:
             return classes, None
-        scorable = np.isin(val.y, classes)  # libraries know no other class than those of training
-        train, val = _numbered(train, classes), _numbered(_some(val, scorable), classes)
-        return classes, self._boosted(train, val if scorable.any() else None, len(classes))
+        if val is not None:  # libraries know no other class than those of training
+            val = _numbered(_some(val, np.isin(val.y, classes)), classes)
+        held_out = val if val is not None and len(val.y) else None
+        return classes, self._boosted(_numbered(train, classes), held_out, len(classes))
 
     def _boosted(self, train: Sample, val: Sample | None, classes: int) -> Boosted:
         """Raises: ConfigError for values that the library refuses."""
@@ -194,9 +210,10 @@ class BoostedTrees(ABC):
         """What the library raises for values that it does not take."""
         return ValueError
 
-    def _standardized(self, y: np.ndarray) -> np.ndarray:
-        """Targets that keep their digits where the library computes in 32 bits."""
-        return (y.astype(np.float64) - self.spec.target_mean) / self._loss_unit()
+    def _standardized(self, rows: Sample) -> Sample:
+        """Rows whose targets keep their digits where the library computes in 32 bits."""
+        y = (rows.y.astype(np.float64) - self.spec.target_mean) / self._loss_unit()
+        return replace(rows, y=y)
 
     def _numbers(self, predicted: np.ndarray) -> np.ndarray:
         return predicted.astype(np.float64) * self._loss_unit() + self.spec.target_mean
@@ -235,13 +252,7 @@ def mean_history(losses: list[dict[str, list[float]]], unit: float) -> list[dict
     """
     if not losses:
         return []
-    lasting = max(len(values) for one in losses for values in one.values())
     names = [name for name in losses[0] if all(name in one for one in losses)]
-    rows = []
-    for i in range(lasting):
-        row: dict[str, float] = {"epoch": i}
-        for name in names:
-            values = [one[name][min(i, len(one[name]) - 1)] for one in losses]
-            row[name] = float(np.mean(values)) * unit
-        rows.append(row)
-    return rows
+    means = {name: unit * np.array(mean_losses([one[name] for one in losses])) for name in names}
+    rows = pd.DataFrame(means).rename_axis("epoch").reset_index()
+    return rows.to_dict("records")

@@ -1,8 +1,9 @@
 """CatBoost's trees, with categories and missing values as it treats them."""
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -54,6 +55,16 @@ class CatBoost(BoostedTrees):
                 "bootstrap_type": "Bayesian",
                 "bagging_temperature": bagging_temperature,
             }
+
+    @property
+    def chooses(self) -> bool:
+        return True
+
+    def settle(self, iterations: int, folds: Sequence[Self]) -> None:
+        """Keeps the rate of the folds' trees: CatBoost's own choice goes by the iterations."""
+        trees = [output.trees for fold in folds for output in fold.outputs if output.trees]
+        rates = [one.get_all_params()["learning_rate"] for one in trees]
+        self.settings |= {"iterations": iterations, "learning_rate": float(np.mean(rates))}
 
     def boost(self, train: Sample, val: Sample | None, classes: int) -> Boosted:
         loss = by_classes(classes, "RMSE", "Logloss", "MultiClass")

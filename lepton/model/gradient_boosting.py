@@ -1,10 +1,10 @@
 """Gradient-boosted trees: the reference that is not a network."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -16,14 +16,22 @@ from torch import Tensor
 from lepton.compat import skops
 from lepton.compat.sklearn import BOOSTING_TYPES, InvalidParameterError
 from lepton.errors import ConfigError
-from lepton.model.sklearn_models import MODEL_FILE, predict_task, read_skops, weighted_targets
+from lepton.model.fold_iterations import FoldIterations, Rows, mean_losses
+from lepton.model.sklearn_models import (
+    MODEL_FILE,
+    WeightedTarget,
+    predict_task,
+    read_skops,
+    weighted_targets,
+)
+from lepton.model.tree_features import remark_on_few_rows
 from lepton.spec import DataSpec
 from lepton.values.bounds import Above0, Above0To1, AtLeast1, NotBelow0
 
 MAX_CATEGORIES = 255  # scikit-learn's limit; features with more count as ordered numbers
 
 
-class GradientBoosting:
+class GradientBoosting(FoldIterations):
     """scikit-learn's histogram boosting, stopped by the validation split; one model a label.
 
     Predicts from the iteration of the lowest validation loss, as networks keep their best epoch.
@@ -48,6 +56,7 @@ class GradientBoosting:
     ):
         self.spec, self.threads = spec, threads
         self.models: list[BaseEstimator] = []
+        self.history: list[dict[str, float]] = []
         self.settings = {
             "learning_rate": learning_rate,
             "max_iter": max_iter,
@@ -62,19 +71,37 @@ class GradientBoosting:
             + [count <= MAX_CATEGORIES for count in spec.cat_cardinalities],
         }
 
-    def fit(
-        self, train: dict[str, Tensor], val: dict[str, Tensor], weights: Tensor | None = None
-    ) -> None:
+    def fit(self, train: Rows, val: Rows, weights: Tensor | None = None) -> None:
         """Trains on `train` until `val` has not improved for `patience` iterations.
 
         Shapes: weights (classes,); for multilabel (labels,), each on a label's positives.
         """
-        x, x_val = feature_matrix(train), feature_matrix(val)
+        self.learned = train, weights
+        self._fit(train, val, weights)
+
+    @property
+    def chooses(self) -> bool:
+        return True
+
+    def val_losses(self) -> list[float]:
+        scores = [model.validation_score_[1:] for model in self.models if has_stages(model)]
+        return [-score for score in mean_losses(scores)]
+
+    def settle(self, iterations: int, folds: Sequence[Self]) -> None:
+        self.settings |= {"max_iter": iterations}
+
+    def fit_all(self, train: Rows, weights: Tensor | None) -> None:
+        self.settings |= {"early_stopping": False}
+        self._fit(train, None, weights)
+
+    def _fit(self, train: Rows, val: Rows | None, weights: Tensor | None) -> None:
+        x = feature_matrix(train)
+        x_val = None if val is None else feature_matrix(val)
+        remark_on_few_rows("model.min_samples_leaf", self.settings["min_samples_leaf"], len(x))
         self.models = []
-        for learned, held in weighted_targets(train, val, weights, self.spec.task):
+        for learned, held in weighted_targets(train, val or train, weights, self.spec.task):
             with threadpool_limits(self.threads), _refused_values():
-                model = self._fit_one(x, learned.y, learned.weight, x_val, held.y, held.weight)
-            self.models.append(model)
+                self.models.append(self._fit_one(x, learned, x_val, held))
 
     def predict(self, inputs: dict[str, Tensor]) -> Tensor:
         """Probabilities, or for regression values in the target's own unit.
@@ -101,30 +128,21 @@ class GradientBoosting:
         self.models = read_skops(folder / MODEL_FILE, BOOSTING_TYPES)
 
     def _fit_one(
-        self,
-        x: np.ndarray,
-        y: np.ndarray,
-        weight: np.ndarray | None,
-        x_val: np.ndarray,
-        y_val: np.ndarray,
-        weight_val: np.ndarray | None,
+        self, x: np.ndarray, learned: WeightedTarget, x_val: np.ndarray | None, held: WeightedTarget
     ) -> BaseEstimator:
         if self.spec.task == "regression":
-            held = {"X_val": x_val, "y_val": y_val, "sample_weight_val": weight_val}
-            return HistGradientBoostingRegressor(**self.settings).fit(
-                x, y, sample_weight=weight, **held
-            )
-        if len(np.unique(y)) == 1:
-            return DummyClassifier(strategy="prior").fit(x, y)
-        scorable = np.isin(y_val, y)  # scikit-learn cannot score a class that it never saw
-        return HistGradientBoostingClassifier(**self.settings).fit(
-            x,
-            y,
-            sample_weight=weight,
-            X_val=x_val[scorable],
-            y_val=y_val[scorable],
-            sample_weight_val=None if weight_val is None else weight_val[scorable],
-        )
+            kind, scorable = HistGradientBoostingRegressor, np.full(len(held.y), fill_value=True)
+        else:
+            if len(np.unique(learned.y)) == 1:
+                return DummyClassifier(strategy="prior").fit(x, learned.y)
+            kind = HistGradientBoostingClassifier
+            scorable = np.isin(held.y, learned.y)  # it cannot score a class that it never saw
+        held_out: dict[str, Any] = {}
+        if x_val is not None:
+            weight = None if held.weight is None else held.weight[scorable]
+            held_out = {"X_val": x_val[scorable], "y_val": held.y[scorable]}
+            held_out |= {"sample_weight_val": weight}
+        return kind(**self.settings).fit(x, learned.y, sample_weight=learned.weight, **held_out)
 
 
 @contextmanager
@@ -142,9 +160,16 @@ def feature_matrix(batch: dict[str, Tensor]) -> np.ndarray:
     return np.concatenate([block.astype(np.float64) for block in blocks], axis=1)
 
 
+def has_stages(model: Any) -> bool:
+    """True for a model that was stopped by a validation split, and scored after each stage."""
+    return len(getattr(model, "validation_score_", ())) > 0
+
+
 def best_stage(model: Any, stages: Iterable[np.ndarray]) -> np.ndarray:
-    """The prediction of the stage after which the validation loss was lowest."""
-    best = int(np.argmax(model.validation_score_[1:]))  # the first score is of no tree at all
+    """The prediction of the stage after which the validation loss was lowest, or of the last."""
+    best = model.n_iter_ - 1
+    if has_stages(model):
+        best = int(np.argmax(model.validation_score_[1:]))  # the first score is of no tree at all
     return next(islice(stages, best, None))
 
 

@@ -1,11 +1,13 @@
 """LightGBM's trees, with categories and missing values as it splits them."""
 
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any, Literal, Self
 
 import numpy as np
 
 from lepton.errors import ConfigError
 from lepton.model.boosted_trees import Boosted, BoostedTrees, Sample, by_classes
+from lepton.model.tree_features import remark_on_few_rows
 from lepton.values.bounds import Above0, Above0To1, AtLeast0, AtLeast1, NotBelow0
 
 
@@ -37,7 +39,7 @@ class LightGBM(BoostedTrees):
         super().__init__(**shared)
         if num_leaves < 2:
             raise ConfigError("model.num_leaves: 1; a tree needs 2 leaves at least")
-        self.n_estimators = n_estimators
+        self.n_estimators, self.min_child_samples = n_estimators, min_child_samples
         self.settings = {
             "learning_rate": learning_rate,
             "num_leaves": num_leaves,
@@ -56,6 +58,9 @@ class LightGBM(BoostedTrees):
             "verbosity": -1,
         }
 
+    def settle(self, iterations: int, folds: Sequence[Self]) -> None:
+        self.n_estimators = iterations
+
     def boost(self, train: Sample, val: Sample | None, classes: int) -> Boosted:
         settings = self.settings | by_classes(
             classes,
@@ -63,6 +68,7 @@ class LightGBM(BoostedTrees):
             {"objective": "binary", "metric": "binary_logloss"},
             {"objective": "multiclass", "metric": "multi_logloss", "num_class": classes},
         )
+        remark_on_few_rows("model.min_child_samples", self.min_child_samples, len(train.y))
         data = self._data(train, settings)
         sets, names, losses = [data], ["train"], {}
         callbacks = [self.package.record_evaluation(losses)]

@@ -1,6 +1,7 @@
 """XGBoost's trees, with categories and missing values as it splits them."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Self
 
 import numpy as np
 
@@ -48,6 +49,9 @@ class XGBoost(BoostedTrees):
             "nthread": self.threads or 0,
             "verbosity": 0,
         }
+
+    def settle(self, iterations: int, folds: Sequence[Self]) -> None:
+        self.n_estimators = iterations
 
     def boost(self, train: Sample, val: Sample | None, classes: int) -> Boosted:
         objective = by_classes(

@@ -28,9 +28,10 @@ class SelfFittingModel(Protocol):
     knows, where these are not lepton's with a target; one that heeds the key `weight` (N,) of
     rows, which `dataset.weight` gives, says `weighs_rows = True`. `facts()` may add to
     `Learner.facts`. One that has `fit_whole(train, weights, folds)` can be validated inside of the
-    training rows: it is then fitted to all of them, with what the fitted models of folds chose. One
-    that learns by iterations may leave in `history` a row for each, and in
-    `best_epoch` the one that it predicts from, as networks have them of epochs.
+    training rows: it is then fitted to all of them, with what the fitted models of folds chose, and
+    may change these, which predict afterwards. One that learns by iterations may leave in `history`
+    a row for each, and in `best_epoch` the one that it predicts from, as networks have them of
+    epochs.
     """
 
     def fit(self, train: Rows, val: Rows, weights: Tensor | None) -> None:
@@ -81,8 +82,7 @@ class Estimator:
         train, val = (with_target_to_learn(data.splits[s], data.spec) for s in ("train", "val"))
         self.model.fit(train, val, self.task.estimator_weights())
         self.task.finish(self.model, val)
-        self.history = list(getattr(self.model, "history", []))
-        self.best_epoch = int(getattr(self.model, "best_epoch", 0))
+        self._take_history()
         self.seconds = time.perf_counter() - started
         return data
 
@@ -92,7 +92,12 @@ class Estimator:
         train = with_target_to_learn(data.splits["train"], data.spec)
         models = [fold.model for fold in folds]
         self.model.fit_whole(train, self.task.estimator_weights(), models)  # type: ignore[attr-defined]
+        self._take_history()
         self.seconds = time.perf_counter() - began
+
+    def _take_history(self) -> None:
+        self.history = list(getattr(self.model, "history", []))
+        self.best_epoch = int(getattr(self.model, "best_epoch", 0))
 
     def predict(self, inputs: Rows) -> Tensor:
         """Predictions for whole tensors, or for an array of texts."""

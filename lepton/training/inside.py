@@ -87,20 +87,21 @@ def _fit_estimator(
     folder: Path,
 ) -> Tensor:
     """Fits a model that fits itself to all rows; returns the predictions of the folds' models."""
-    began, fitted, kept = time.perf_counter(), [], None
-    for held_out in folds:
-        part = fold_data(data, held_out)
-        fitted.append(fold := Estimator(config, data.spec))
+    began, kept = time.perf_counter(), None
+    parts = [fold_data(data, held_out) for held_out in folds]
+    fitted = [Estimator(config, data.spec) for _ in folds]
+    for fold, part in zip(fitted, parts, strict=True):
         fold.fit(part, folder)
-        predicted, rows = fold.predict(part.splits["val"]), len(data.splits["train"]["id"])
+    estimator.fit_whole(data, fitted)
+    rows = len(data.splits["train"]["id"])
+    for fold, part, held_out in zip(fitted, parts, folds, strict=True):
+        predicted = fold.predict(part.splits["val"])
         kept = _placed(kept, predicted, torch.from_numpy(held_out), rows, dim=0)
     assert kept is not None
     if ranked(scores_of_epochs(estimator.task, kept[None], data.splits["val"]))[0] == -math.inf:
         raise undefined_for_predictions(estimator.task, data.splits["val"])
-    estimator.fit_whole(data, fitted)
     estimator.seconds = time.perf_counter() - began
-    count = len(data.splits["train"]["id"])
-    log_once(f"validation: {len(folds)} folds of the {count} training rows, then all are fitted")
+    log_once(f"validation: {len(folds)} folds of the {rows} training rows, then all are fitted")
     return kept
 
 

@@ -1,12 +1,19 @@
 """The bases of a class are found in source, however they were imported, as Python finds them."""
 
 import importlib
+import re
 import sys
+from pathlib import Path
 
 import pytest
 
 from lepton.config.lineage import read_lineage
 
+MODELS = {
+    target
+    for path in (Path(__file__).parents[2] / "conf" / "model").glob("*.yaml")
+    for target in re.findall(r"^_target_: (lepton\S+)", path.read_text(), re.MULTILINE)
+}
 MODULE = """
 import pytorch_lightning
 import pytorch_lightning as pl
@@ -105,6 +112,14 @@ def test_methods_are_those_of_the_users_classes_not_of_lightnings(name, defined,
     lineage = read_lineage(f"made.modules.{name}")
     assert ("predict_step" in lineage.methods) is defined
     assert "training_step" not in lineage.methods
+
+
+@pytest.mark.parametrize("target", sorted(MODELS))
+def test_a_model_that_fits_itself_is_known_whichever_of_its_bases_has_fit(target):
+    module, _, name = target.rpartition(".")
+    known = getattr(importlib.import_module(module), name)
+    for method in ("fit", "fit_whole"):
+        assert (method in read_lineage(target).methods) == hasattr(known, method), method
 
 
 def test_a_module_of_the_package_lightning_is_told_apart(tmp_path, monkeypatch):

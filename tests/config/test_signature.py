@@ -54,12 +54,6 @@ def test_what_the_source_says_is_what_python_sees(target):
     assert reference(read.origin)[0] is target_object
 
 
-@pytest.mark.parametrize("target", [t for t in TARGETS if t.startswith("lepton.model.")])
-def test_methods_are_those_that_the_class_or_its_lepton_base_defines(target):
-    target_object, _ = reference(target)
-    assert ("fit" in read_signature(target).methods) == hasattr(target_object, "fit")
-
-
 @pytest.mark.parametrize(
     "target",
     [

@@ -48,6 +48,18 @@ def rows(here):
     return frame.assign(split=split).reset_index(drop=True)
 
 
+@pytest.fixture
+def own(here, monkeypatch):
+    """A user's `model=own`, which fits itself and knows nothing of folds."""
+    (here / "own_models.py").write_text(
+        "class Own:\n    def __init__(self, *, spec, seed): ...\n    def fit(self, *rows): ...\n"
+    )
+    (here / "conf" / "model").mkdir(parents=True)
+    (here / "conf" / "model" / "own.yaml").write_text("_target_: own_models.Own\n")
+    monkeypatch.syspath_prepend(str(here))
+    monkeypatch.setenv("LEPTON_ALLOW", "own_models")
+
+
 def write(rows, **columns):
     rows.assign(**columns).to_csv("rows.csv", index=False)
 
@@ -261,14 +273,15 @@ def test_folds_are_those_of_the_split_whatever_the_seed():
         (("dataset.shots=8", "dataset.validation=outside"), "outside"),
         (("dataset.validation=inside",), "inside"),
         (("dataset.shots=8", "dataset.val_folds=3", "dataset.val_fold=0"), "outside"),
-        (("dataset.shots=8", "model=gradient_boosting"), "outside"),
+        (("dataset.shots=8", "model=gradient_boosting"), "inside"),
+        (("dataset.shots=8", "model=own"), "outside"),
         (("dataset.shots=8", "trainer.limit_batches=1"), "outside"),
         (("dataset.shots=1",), "outside"),
         (("dataset.shots=8", "regularization=early_stopping"), "outside"),
         (("dataset.shots=8", "scheduler=plateau"), "outside"),
     ],
 )
-def test_few_shots_are_validated_inside_where_that_goes_with_the_rest(overrides, chosen):
+def test_few_shots_are_validated_inside_where_that_goes_with_the_rest(overrides, chosen, own):
     config = config_of("dataset=breast_cancer", *overrides)
     assert config["dataset"]["validation"] == chosen
     assert ("validation" in canonical_config(config)["dataset"]) == (chosen == "inside")
@@ -288,7 +301,7 @@ def test_a_strategy_suggests_the_steps_of_few_shots_and_what_is_given_wins(sourc
 @pytest.mark.parametrize(
     ("overrides", "line"),
     [
-        (("model=gradient_boosting",), "model=gradient_boosting fits itself, and has no fit_whole"),
+        (("model=own",), "model=own fits itself, and has no fit_whole"),
         (("trainer.limit_batches=2",), "trainer.limit_batches leaves the training of a fold"),
         (("trainer.max_time='00:00:01:00'",), "trainer.max_time leaves the training of a fold"),
         (("regularization=early_stopping",), "regularization.early_stopping would end"),
@@ -300,7 +313,7 @@ def test_a_strategy_suggests_the_steps_of_few_shots_and_what_is_given_wins(sourc
         (("dataset.validation=both",), "dataset.validation"),
     ],
 )
-def test_what_does_not_go_with_folds_inside_is_told_in_a_line(lepton, overrides, line):
+def test_what_does_not_go_with_folds_inside_is_told_in_a_line(lepton, overrides, line, own):
     words = ("train", "dataset=breast_cancer", "dataset.validation=inside", *overrides)
     code, _, errors = lepton(*words)
     assert (code, line in errors, "Traceback" in errors) == (2, True, False)
@@ -333,7 +346,7 @@ def test_a_run_with_folds_inside_is_no_part_of_a_stack():
         ((), True),
         (("dataset.validation=outside",), False),
         (("dataset.validation=inside",), False),
-        (("model=gradient_boosting",), False),
+        (("model=gradient_boosting", "model.max_iter=2"), True),
         (("dataset=diabetes", "task.monitor=null"), False),
     ],
 )
@@ -350,6 +363,23 @@ def test_regression_is_divided_by_chance(here, run):
     val = read_predictions(folder, "val")
     squares = (val.prediction - val.target).square().mean().sqrt().item()
     assert read_result(folder).metrics["val/rmse"] == pytest.approx(squares, rel=1e-5)
+
+
+def test_trees_learn_as_long_as_folds_say_and_are_judged_on_what_these_left_out(here, run):
+    """By hand: scikit-learn's, for as many iterations as the trees that are fitted to all rows."""
+    common = ("dataset=diabetes", "dataset.fraction=0.3", "model=gradient_boosting")
+    folder = run(*common, "model.min_samples_leaf=5", "dataset.validation=inside")
+    [whole] = load_model(folder).learner.model.models
+    assert 1 < whole.n_iter_ < 1000
+    data, val = build.data(read_result(folder).config), read_predictions(folder, "val")
+    rows = data.splits["train"]
+    x, y = rows["num"].double().numpy(), rows["target"].numpy()
+    assert val.ids.tolist() == rows["id"].tolist()
+    for held_out in fold_positions(data, 5):
+        learned = others(len(y), held_out)
+        trees = type(whole)(**whole.get_params()).fit(x[learned], y[learned])
+        expected = trees.predict(x[held_out])
+        np.testing.assert_allclose(val.prediction[held_out.tolist()], expected, rtol=1e-5)
 
 
 def test_a_model_of_terms_is_fitted_to_all_rows_with_what_folds_chose(run):
