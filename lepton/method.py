@@ -16,12 +16,15 @@ from lepton.randomness.draw import Draw
 from lepton.spec import DataSpec
 
 if TYPE_CHECKING:
+    from lepton.finetune.machinery.phase_plan import PhasePlan
     from lepton.task import Task
     from lepton.vectorize.stack import Stack
 
 Batch = dict[str, Tensor]
 # hooks that do not run under vmap, so that a stack needs another form of them
-UNBATCHED_HOOKS = ("before_step", "after_step", "callbacks", "groups", "on_epoch", "further_rows")
+UNBATCHED_HOOKS = (
+    *("before_step", "after_step", "callbacks", "groups", "on_epoch", "further_rows", "phases"),
+)
 
 
 class Method:
@@ -29,12 +32,12 @@ class Method:
 
     Every hook may be left out.
 
-    Order. Once a run: `prepare`, `told`, `further_rows`, `row_chances`, `groups`, `callbacks`. Once
-    an epoch: `on_epoch`. For each batch: `on_batch` of all methods, the model, the task's loss,
-    `loss` of all, then all `penalty` are added, and gradients follow; where a method has a
-    `perturbation`, those of another pass at the weights that it gives. For each step of the
-    optimizer, which may be of several batches: `before_step`, the step, `after_step`. Among
-    methods: fine-tuning, regularization, augmentation, adversarial, and in each of these by name.
+    Order. Once a run: `prepare`, `told`, `further_rows`, `row_chances`, `phases`, `groups`,
+    `callbacks`. Once an epoch: `on_epoch`. For each batch: `on_batch` of all methods, the model,
+    the task's loss, `loss` of all, then all `penalty` are added, and gradients follow; where a
+    method has a `perturbation`, those of another pass at the weights that it gives. For each step
+    of the optimizer, of one batch or more: `before_step`, the step, `after_step`. Among methods:
+    fine-tuning, regularization, augmentation, adversarial, and in each of these by name.
 
     Device and dtype. `prepare` sees the model on the CPU in 32 bits; batches are on the device that
     trains, so a method's own tensors and networks move there by `.to(batch["num"])` when they are
@@ -90,9 +93,8 @@ class Method:
     changes_waveforms = False  # reads samples of sounds: no spectra may be kept in their place
     mixes_rows = False  # a row of a batch becomes one of several
     mixes_states = False  # so it does inside of the network, after all that mix inputs
-    # those of its keys that name finished runs, of which `told` is called
-    run_keys: tuple[str, ...] = ()
-    probes = False  # a strategy of fine-tuning that trains the head alone; it has `standardize`
+    run_keys: tuple[str, ...] = ()  # its keys that name finished runs; of each `told` is called
+    probes = False  # a strategy that trains the head alone; without `phases` it has `standardize`
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
         """The model to train: changed in place, wrapped, or as it was.
@@ -100,6 +102,11 @@ class Method:
         Raises: ConfigError when the method makes no sense for this model or task.
         """
         return model
+
+    def phases(self) -> "Sequence[PhasePlan]":
+        """What a strategy of fine-tuning trains, one after the other, each from the best epoch of
+        the one before; empty: the whole network at once, or the head where it `probes`."""
+        return ()
 
     def further_rows(self, train: dict[str, Any], spec: DataSpec, seed: int) -> dict[str, Any]:
         """Rows to train on beside those of `train`, tensors of the same names; none where empty.
@@ -189,9 +196,7 @@ class Method:
     @classmethod
     def stacked(cls, members: Sequence[Self]) -> "StackedMethod | None":
         """The form of the hooks around a step for a whole stack; None where there is none."""
-        overridden = any(
-            getattr(cls, hook) is not getattr(Method, hook) for hook in UNBATCHED_HOOKS
-        )
+        overridden = any(overrides(cls, hook) for hook in UNBATCHED_HOOKS)
         return None if overridden else StackedMethod(members)
 
 

@@ -1,5 +1,6 @@
 """PairsThenHead: tunes what lies below the head by pairs of rows, then trains the head alone."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 from lepton.errors import ConfigError
 from lepton.finetune.machinery.freezing import train_all
 from lepton.finetune.machinery.pair_loss import pair_loss
+from lepton.finetune.machinery.phase_plan import HeadPlan, PairPlan, PhasePlan
 from lepton.finetune.machinery.probing import Start, prepare_head
 from lepton.method import Batch, Method
 from lepton.model.layers import tunable
@@ -52,6 +54,12 @@ class PairsThenHead(Method):
         head = tunable(model).head.requires_grad_(False)
         head.register_forward_pre_hook(self._keep_features)
         return model
+
+    def phases(self) -> Sequence[PhasePlan]:
+        head = HeadPlan(
+            lr=self.head_lr, begin=self.thaw, standardize=self.standardize, start=self.start
+        )
+        return PairPlan(rounds=self.rounds, batch_size=self.pair_batch_size), head
 
     def thaw(self, model: nn.Module) -> None:
         """Makes the head trainable, for the second phase."""

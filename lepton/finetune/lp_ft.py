@@ -1,11 +1,13 @@
 """ProbeThenFull: trains the head alone first, then everything."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from torch import nn
 
 from lepton.errors import ConfigError
 from lepton.finetune.machinery.freezing import train_all
+from lepton.finetune.machinery.phase_plan import HeadPlan, PhasePlan
 from lepton.finetune.machinery.probing import prepare_head
 from lepton.method import Method
 from lepton.spec import DataSpec
@@ -38,6 +40,15 @@ class ProbeThenFull(Method):
 
     def prepare(self, model: nn.Module, spec: DataSpec) -> nn.Module:
         return prepare_head(model, self.start)
+
+    def phases(self) -> Sequence[PhasePlan]:
+        probe = HeadPlan(
+            lr=self.probe_lr,
+            epochs=self.probe_epochs,
+            standardize=self.standardize,
+            start=self.start,
+        )
+        return probe, PhasePlan(begin=self.thaw)
 
     def thaw(self, model: nn.Module) -> None:
         """Makes every parameter trainable, for the second phase."""

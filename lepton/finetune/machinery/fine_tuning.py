@@ -3,6 +3,7 @@ adapter."""
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +14,12 @@ from lepton.dataset.data import Data
 from lepton.errors import ConfigError, LeptonError
 from lepton.finetune.machinery.adapters import ADAPTED, adapters_switched_off, is_adapter
 from lepton.finetune.machinery.backbone_features import (
-    FeatureData,
     FeatureSplits,
     backbone_features,
     share_features,
 )
 from lepton.finetune.machinery.forgetting import Forgetting
 from lepton.finetune.machinery.freezing import frozen_entries
-from lepton.finetune.machinery.head_probe import HeadProbe
 from lepton.finetune.machinery.layers import (
     always_trained,
     mark_as_new,
@@ -36,9 +35,9 @@ from lepton.finetune.machinery.linear_probe_baseline import (
     linear_probe,
     with_learned_as_val,
 )
-from lepton.finetune.machinery.pair_phases import PairsFirst, pair_phases
-from lepton.finetune.machinery.part_config import part_config
-from lepton.finetune.machinery.probing import ProbesFirst, begin_with, head_alone
+from lepton.finetune.machinery.phase_plan import Untuned
+from lepton.finetune.machinery.planned_phases import planned_phases, plans_of
+from lepton.finetune.machinery.probing import begin_with
 from lepton.finetune.machinery.source_weights import read_source_weights
 from lepton.finetune.machinery.started_head import StartedHead
 from lepton.finetune.machinery.weight_transfer import transfer_weights
@@ -103,44 +102,19 @@ class FineTuning:
     def prepare_phases(self, network: "Network", data: Data) -> list[Phase]:
         """The phases of the training, in order; computes features and the linear probe."""
         model, strategy, config = network.model, network.methods[0], self.config
+        plans = plans_of(strategy)
         splits, key = self.features(network, data)
         settings = ProbeSettings(**config["linear_probe"])
         folds = folds_of_probe(config, data)
         self.probe = linear_probe(splits, network.task, key, settings, folds=folds)
         if self.start:
             self.start.score(network, splits if folds is None else with_learned_as_val(splits))
-        learned = not new_parameters(model)
-        if isinstance(strategy, PairsFirst):
-            return pair_phases(network, strategy, data, starts_learned=learned)
-        whole = Phase(model, data, config, starts_learned=learned)
-        first_strategy = strategy if isinstance(strategy, ProbesFirst) else None
-        probing = head_alone(strategy) or first_strategy
-        if probing is None:
-            return [whole]
-        if self._is_backbone_loaded_whole(model):
-            if probing is not first_strategy:  # the backbone never moves
-                _share_backbone(model, key)
-            if getattr(probing, "start", None) == "probe":
-                learned = self._begins_with_probe(model, network.task) or learned
-            features = splits["train"]["features"] if probing.standardize else None
-            probe = Phase(
-                HeadProbe(model, features),
-                FeatureData(data, splits),
-                config,
-                starts_learned=learned,
-            )
-        else:
-            log.info("layers are made new below the head: features are not computed ahead")
-            probe = Phase(model, data, config, starts_learned=learned)
-        if first_strategy is None:
-            return [probe]
-        is_head_alone = probe.module is not model
-        lr, epochs = first_strategy.probe_lr, first_strategy.probe_epochs
-        probe.config = part_config(config, lr=lr, epochs=epochs, is_head_alone=is_head_alone)
-        probe.name = "probe-"
-        whole.starts_learned = True  # by the probe
-        whole.begin = lambda phase: first_strategy.thaw(model)
-        return [probe, whole]
+        is_whole = self._is_backbone_loaded_whole(model)
+        if is_whole and strategy.probes:  # the backbone never moves
+            _share_backbone(model, key)
+        begin_with_probe = partial(self._begins_with_probe, model, network.task)
+        untuned = Untuned(network, data, splits if is_whole else None, begin_with_probe)
+        return planned_phases(plans, untuned, starts_learned=not new_parameters(model))
 
     def features(self, network: "Network", data: Data) -> tuple[FeatureSplits, str]:
         """The untuned features of all splits, computed once, and a name for their content."""
@@ -172,7 +146,7 @@ class FineTuning:
     @staticmethod
     def ends_with_head(strategy: Method) -> bool:
         """True where the last phase trains a head on features, whose epochs cost nearly nothing."""
-        return strategy.probes or isinstance(strategy, PairsFirst)
+        return plans_of(strategy)[-1].is_head_alone
 
     @staticmethod
     def _is_backbone_loaded_whole(model: nn.Module) -> bool:

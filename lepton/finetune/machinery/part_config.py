@@ -4,17 +4,19 @@ from typing import Any
 
 
 def part_config(
-    config: dict[str, Any], *, lr: float, epochs: int, is_head_alone: bool
+    config: dict[str, Any], *, lr: float | None, epochs: int | None, is_head_alone: bool
 ) -> dict[str, Any]:
-    """The config of a part, on one device; a head alone needs no half precision.
+    """The config of a part, on one device; a head alone needs no half precision. None: as the run.
 
     Of several processes, those that start with a later part read the end of this one from the
     first one's checkpoint.
     """
-    trainer: dict[str, Any] = {"max_epochs": epochs, "devices": 1, "strategy": "auto"}
+    trainer: dict[str, Any] = {"devices": 1, "strategy": "auto"}
+    if epochs is not None:
+        trainer["max_epochs"] = epochs
     if is_head_alone and config["trainer"]["precision"] == "auto":
         trainer["precision"] = "32-true"
     return config | {
-        "optimizer": config["optimizer"] | {"lr": lr},
+        "optimizer": config["optimizer"] | ({} if lr is None else {"lr": lr}),
         "trainer": config["trainer"] | trainer,
     }

@@ -1,6 +1,6 @@
-"""Strategies that train the head by itself: alone, or before everything else."""
+"""What a head begins with that is trained by itself."""
 
-from typing import Literal, Protocol, cast, runtime_checkable
+from typing import Literal
 
 import torch
 from torch import nn
@@ -9,49 +9,10 @@ from lepton.errors import ConfigError
 from lepton.finetune.machinery.freezing import train_head_only
 from lepton.finetune.machinery.head_probe import linear_layer
 from lepton.finetune.machinery.linear_head import LinearHead
-from lepton.method import Method
 from lepton.model.layers import tunable
 from lepton.task import Task
 
 Start = Literal["probe", "zeros"] | None  # what a linear head begins with
-
-
-class TrainsHeadAlone(Protocol):
-    """A strategy that trains nothing but the head, as its `probes` says.
-
-    `standardize`: a linear head is trained on features of mean 0 and deviation 1. It may have a
-    `start`: with "probe", a linear head begins as the best one of scikit-learn's.
-    """
-
-    standardize: bool
-
-
-def head_alone(strategy: Method) -> TrainsHeadAlone | None:
-    """The strategy, where it trains the head alone, else None.
-
-    Raises: ConfigError when it does not say whether features are standardized.
-    """
-    if not strategy.probes:
-        return None
-    if not hasattr(strategy, "standardize"):
-        raise ConfigError(f"finetune: {type(strategy).__name__} probes and has no `standardize`")
-    return cast("TrainsHeadAlone", strategy)
-
-
-@runtime_checkable
-class ProbesFirst(Protocol):
-    """A strategy with two phases, of which the first trains the head alone, at a rate of its own.
-
-    `standardize`: as that of TrainsHeadAlone, in the first phase.
-    """
-
-    probe_epochs: int
-    probe_lr: float
-    standardize: bool
-
-    def thaw(self, model: nn.Module) -> None:
-        """Makes trainable what the second phase trains."""
-        ...
 
 
 def prepare_head(model: nn.Module, start: Start) -> nn.Module:

@@ -11,11 +11,8 @@ from torch import nn
 
 from lepton.errors import ConfigError
 from lepton.example import make_spec
-from lepton.finetune.full import Full
 from lepton.finetune.head import Head
 from lepton.finetune.machinery.head_probe import HeadProbe
-from lepton.finetune.machinery.probing import head_alone
-from lepton.method import Method
 
 
 class HeadOnly(nn.Module):
@@ -137,21 +134,3 @@ def test_a_head_that_shares_weights_with_layers_below_it_is_refused():
         with pytest.raises(ConfigError, match="shares weights with other layers"):
             started(model, start)
     assert model.head[1].bias.abs().sum() > 0
-
-
-class Probing(Method):
-    """A strategy that trains the head alone, as its option says or not."""
-
-    probes = True
-
-    def __init__(self, **attributes):
-        vars(self).update(attributes)
-
-
-def test_a_strategy_says_that_it_trains_the_head_alone_and_on_which_features():
-    strategy = Probing(standardize=False)
-    assert head_alone(strategy) is strategy
-    assert head_alone(Method()) is None
-    assert head_alone(Full()) is None
-    with pytest.raises(ConfigError, match="Probing probes and has no `standardize`"):
-        head_alone(Probing())
