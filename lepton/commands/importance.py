@@ -1,18 +1,19 @@
 """`lepton importance RUN [key=value ...]`: what a run's predictions lose without each input.
 
-Permutation importance: each column of the validation split gets its cells from other rows, several
-times, and the metric is computed again, with a 95 % interval over rows. Columns that are one input,
-as those of a text or the path of a picture, are permuted as one. For runs of any model, and for
-ensembles; the data must be there, as they were, and the run stays as it is. The importance of
-settings in a study is another matter: `lepton report` has it.
+Permutation importance: each column of the validation split, or of test, gets its cells from other
+rows, several times, and the metric is computed again, with a 95 % interval over rows. Columns that
+are one input, as those of a text or the path of a picture, are permuted as one. For runs of any
+model, and for ensembles; the data must be there, as they were, and the run stays as it is. The
+importance of settings in a study is another matter: `lepton report` has it.
 With method=shap it is Shapley values instead: what each input adds to the predictions for single
 rows (extra `explain`).
 
   RUN                   a finished run's folder, of an ensemble too
   method=permutation    or shap
+  split=val             or test, also of runs with dataset.validation=inside
   metric=NAME           of the run's task; the one that it monitors where none is named
   repeats=N             permutations of each input (10)
-  rows=N                of the validation split at most, drawn by chance (2000)
+  rows=N                of the split at most, drawn by chance (2000)
   together=[[A,B]]      inputs that are taken as one
   samples=N, background=N, permutations=N   of method=shap: rows explained (30), rows that stand in
                         for inputs left out (30), orders of the inputs (10)
@@ -82,15 +83,15 @@ def main(arguments: Sequence[str]) -> int:
 def _weighed(folder: Path, config: dict[str, Any]) -> "tuple[Importances, pd.DataFrame | None]":
     """The inputs by the method of the config, and where it has them the values of each row."""
     from lepton.input_importance.permuting import permuted_importances
+    from lepton.input_importance.predicted_rows import read_predicted_rows
     from lepton.input_importance.shapley import shapley_values
-    from lepton.input_importance.validation_rows import read_validation_rows
 
-    read = {"together": config["together"] or [], "seed": config["seed"]}
+    read = {"split": config["split"], "together": config["together"] or [], "seed": config["seed"]}
     if config["method"] == "permutation":
-        rows = read_validation_rows(folder, rows=config["rows"], **read)
+        rows = read_predicted_rows(folder, rows=config["rows"], **read)
         options = {key: config[key] for key in ("metric", "repeats", "seed")}
         return permuted_importances(rows, **options), None
-    rows = read_validation_rows(folder, rows=config["samples"] + config["background"], **read)
+    rows = read_predicted_rows(folder, rows=config["samples"] + config["background"], **read)
     options = {key: config[key] for key in ("samples", "background", "permutations", "seed")}
     shapley = shapley_values(rows, **options)
     return shapley, shapley.values_frame()

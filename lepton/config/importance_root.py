@@ -8,6 +8,7 @@ from lepton.errors import ConfigError
 
 KEYS = {
     "method": "Literal['permutation', 'shap']",
+    "split": "Literal['val', 'test']",
     "metric": "str | None",
     "repeats": "int",
     "rows": "int",

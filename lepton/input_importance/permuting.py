@@ -7,9 +7,8 @@ import pandas as pd
 import torch
 
 from lepton.errors import LeptonError, did_you_mean
-from lepton.input_importance.validation_rows import ValidationRows
+from lepton.input_importance.predicted_rows import NAMES, PredictedRows
 from lepton.stats.permutation import PermutationEstimate, PermutedScores
-from lepton.storage.predictions import CHOOSING_SPLIT
 from lepton.task.base import Task
 
 ROWS_AT_ONCE = 20_000  # that are predicted
@@ -22,6 +21,7 @@ class PermutedImportances:
     `score` is the metric of the rows as they are.
     """
 
+    split: str
     metric: str
     score: float
     larger_is_better: bool
@@ -34,12 +34,12 @@ class PermutedImportances:
     def label(self) -> str:
         """What an importance is, as "val auroc lost"."""
         verb = "lost" if self.larger_is_better else "added"
-        return f"{CHOOSING_SPLIT} {self.metric} {verb}"
+        return f"{self.split} {self.metric} {verb}"
 
     @property
     def frame(self) -> pd.DataFrame:
         """A row for each input: importance, low, high, and the standard deviation over repeats."""
-        metric = f"{CHOOSING_SPLIT}/{self.metric}"
+        metric = f"{self.split}/{self.metric}"
         rows = [
             {"input": name, "metric": metric, "importance": e.value}
             | {"low": e.low, "high": e.high, "std": e.std}
@@ -64,7 +64,7 @@ class PermutedImportances:
         count = f"{self.rows}" if self.rows == self.of else f"{self.rows} of {self.of}"
         times = "once" if self.repeats == 1 else f"{self.repeats} times"
         return [
-            f"{count} validation rows, {CHOOSING_SPLIT} {self.metric} {self.score:.4f} "
+            f"{count} {NAMES[self.split]} rows, {self.split} {self.metric} {self.score:.4f} "
             f"({direction} is better); each input got the cells of other rows, {times}.",
             "[ ]: 95 % interval over rows, of each input alone: of 20 that tell nothing one misses "
             "0.",
@@ -74,7 +74,7 @@ class PermutedImportances:
 
 
 def permuted_importances(
-    rows: ValidationRows, *, metric: str | None, repeats: int, seed: int
+    rows: PredictedRows, *, metric: str | None, repeats: int, seed: int
 ) -> PermutedImportances:
     """What the metric loses for each input, permuted so often.
 
@@ -98,7 +98,7 @@ def permuted_importances(
     scores = PermutedScores(score, rows.predictions, donors, seed=seed)
     if not np.isfinite(scores.whole):
         raise LeptonError(
-            f"metric: {name} is undefined on the {CHOOSING_SPLIT} rows of {rows.predictor.folder}, "
+            f"metric: {name} is undefined on the {rows.split} rows of {rows.predictor.folder}, "
             "whose targets do not vary enough; metric=NAME takes another one"
         )
     estimates = {
@@ -107,6 +107,7 @@ def permuted_importances(
     }
     ordered = sorted(estimates.items(), key=lambda item: -item[1].value)
     return PermutedImportances(
+        split=rows.split,
         metric=name,
         score=sign * scores.whole,
         larger_is_better=task.metrics[name],
@@ -118,7 +119,7 @@ def permuted_importances(
 
 
 def _permuted_predictions(
-    rows: ValidationRows, columns: tuple[str, ...], donors: np.ndarray
+    rows: PredictedRows, columns: tuple[str, ...], donors: np.ndarray
 ) -> np.ndarray:
     """Predictions where the rows have these cells of their donors.
 
@@ -132,7 +133,7 @@ def _permuted_predictions(
 
 
 def _predictions_of(
-    rows: ValidationRows, columns: tuple[str, ...], donors: np.ndarray
+    rows: PredictedRows, columns: tuple[str, ...], donors: np.ndarray
 ) -> np.ndarray:
     taken = np.tile(np.arange(donors.shape[1]), len(donors))
     frame = rows.frame.take(taken).reset_index(drop=True)
@@ -141,7 +142,7 @@ def _predictions_of(
     return rows.predict(frame)
 
 
-def _metric_name(task: Task, metric: str | None, rows: ValidationRows) -> str:
+def _metric_name(task: Task, metric: str | None, rows: PredictedRows) -> str:
     """Raises: LeptonError for a task that is not scored by what it stores; as the caller."""
     if not task.is_scored_as_stored:
         raise LeptonError(

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lepton.compat.optional import import_optional
 from lepton.input_importance.permuting import ROWS_AT_ONCE
-from lepton.input_importance.validation_rows import ValidationRows
+from lepton.input_importance.predicted_rows import NAMES, PredictedRows
 from lepton.stats.estimate import Estimate
 from lepton.stats.permutation import CONFIDENCE
 
@@ -26,6 +26,7 @@ class ShapleyValues:
     Shapes: values (rows, inputs), outputs, base and of (rows,), weight (rows,) or None.
     """
 
+    split: str
     values: np.ndarray
     outputs: np.ndarray
     base: np.ndarray
@@ -88,7 +89,7 @@ class ShapleyValues:
     @property
     def lines(self) -> list[str]:
         return [
-            f"{len(self.ids)} validation rows, {self.background} as background, "
+            f"{len(self.ids)} {NAMES[self.split]} rows, {self.background} as background, "
             f"{self.permutations} orders of the inputs; predicted is "
             f"{', '.join(dict.fromkeys(self.of))}.",
             "The values of a row sum to its prediction minus the mean of those for the background.",
@@ -97,7 +98,7 @@ class ShapleyValues:
 
 
 def shapley_values(
-    rows: ValidationRows, *, samples: int, background: int, permutations: int, seed: int
+    rows: PredictedRows, *, samples: int, background: int, permutations: int, seed: int
 ) -> ShapleyValues:
     """The values of some of the rows; the cells of others stand in for an input that is left out.
 
@@ -120,6 +121,7 @@ def shapley_values(
         )
     places = torch.arange(len(explained))
     return ShapleyValues(
+        split=rows.split,
         values=values.double().numpy(),
         outputs=game.outputs(inputs, places).numpy(),
         base=game.outputs(torch.zeros_like(inputs), places).numpy(),
@@ -135,7 +137,7 @@ def shapley_values(
 class _Game:
     """What is predicted for a row of which only some inputs are told."""
 
-    def __init__(self, rows: ValidationRows, explained: np.ndarray, others: np.ndarray) -> None:
+    def __init__(self, rows: PredictedRows, explained: np.ndarray, others: np.ndarray) -> None:
         self.rows, self.explained, self.others = rows, explained, others
         self.weight = None if rows.weight is None else rows.weight.numpy()[others]
         predictions, spec = rows.predictions[explained], rows.predictor.spec

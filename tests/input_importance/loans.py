@@ -1,4 +1,4 @@
-"""Loans of which a part is paid late, and the validation rows of runs on them."""
+"""Loans of which a part is paid late, and the rows of runs on them."""
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,7 @@ def write_loans(path):
     frame.to_csv(path, index=False)
 
 
-def validation_rows(folder):
-    stored = read_predictions(folder, "val")
+def rows_of(folder, split="val"):
+    stored = read_predictions(folder, split)
     rows = pd.read_csv("loans.csv").iloc[stored.ids.numpy()]
     return rows[["income", "town", "house"]], stored.target.numpy()

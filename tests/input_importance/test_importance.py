@@ -7,7 +7,8 @@ from sklearn.inspection import permutation_importance
 from sklearn.metrics import log_loss, roc_auc_score
 
 from lepton import load_model
-from tests.input_importance.loans import validation_rows
+from lepton.storage.results import read_result
+from tests.input_importance.loans import rows_of
 from tests.quick import quick_at
 
 
@@ -52,7 +53,7 @@ def test_importances_are_scikit_learns_of_the_same_model_and_rows(words, metric,
     files = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
     table, printed = importance(lepton, folder, f"metric={metric}", "repeats=40")
     assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == files
-    frame, target = validation_rows(folder)
+    frame, target = rows_of(folder)
     estimator = AsEstimator(load_model(folder))
     theirs = permutation_importance(
         estimator, frame, target, scoring=scorer(SCORES[metric]), n_repeats=40, random_state=1
@@ -72,7 +73,7 @@ def test_importances_are_scikit_learns_of_the_same_model_and_rows(words, metric,
 def test_inputs_taken_together_lose_what_all_pairs_of_rows_lose_without_both(loans_run, lepton):
     folder = loans_run("model=linear")
     table, _ = importance(lepton, folder, "together=[[town,income]]", "repeats=40")
-    frame, target = validation_rows(folder)
+    frame, target = rows_of(folder)
     model, rows = load_model(folder), len(frame)
     receivers, donors = (a.ravel() for a in np.indices((rows, rows)))
     pairs = frame.take(receivers).reset_index(drop=True)
@@ -98,7 +99,7 @@ def test_the_metric_is_the_monitored_one_and_a_part_of_the_rows_says_so(loans_ru
 
 def test_an_interval_is_undefined_where_the_metric_is_without_one_row(loans_run, lepton):
     folder = loans_run("model=linear")
-    frame, target = validation_rows(folder)
+    frame, target = rows_of(folder)
     of_one = next(
         seed
         for seed in range(100)
@@ -143,6 +144,31 @@ def test_an_ensemble_is_weighed_through_its_members_and_folds_are_refused(loans_
     code, _, said = lepton("importance", folder)
     assert (code, said.count("\n")) == (2, 1)
     assert "does not predict the validation rows as stored" in said
+
+
+def test_a_run_that_was_validated_inside_is_weighed_on_test_rows(loans_run, lepton):
+    folder = loans_run("model=linear", "dataset.validation=inside")
+    code, _, said = lepton("importance", str(folder))
+    assert (code, said.count("\n"), "split=test has rows" in said) == (2, 1, True)
+    table, out = importance(lepton, folder, "split=test", "metric=auroc", "repeats=30")
+    score = read_result(folder).metrics["test/auroc"]
+    assert f"80 test rows, test auroc {score:.4f} " in out
+    frame, target = rows_of(folder, "test")
+    expected = permutation_importance(
+        AsEstimator(load_model(folder)), frame, target, scoring=scorer(roc_auc_score), n_repeats=30
+    )
+    off = np.abs(table.loc[[*frame], "importance"] - expected.importances_mean)
+    assert (off <= expected.importances_std + 1e-6).all()
+    assert set(table["metric"]) == {"test/auroc"}
+
+
+def test_a_run_without_test_rows_is_told_so(loans_run, lepton):
+    folder = loans_run("model=linear", "dataset.test_size=0", "dataset.validation=inside")
+    code, _, said = lepton("importance", str(folder), "split=test")
+    assert (code, said) == (
+        2,
+        f"lepton: split=test: {folder} has no such rows, only those of val\n",
+    )
 
 
 def test_the_page_is_one_file_with_its_figure_and_table(loans_run, lepton, here):

@@ -12,7 +12,7 @@ from sklearn.datasets import load_diabetes
 from lepton import load_model
 from lepton.input_importance.shapley import ShapleyValues
 from lepton.storage.predictions import read_predictions
-from tests.input_importance.loans import validation_rows
+from tests.input_importance.loans import rows_of
 
 pytest.importorskip("captum")
 ALL = "background=10000"
@@ -30,7 +30,7 @@ def shapley(lepton, folder, *words):
 def test_values_are_the_mean_over_all_subsets_of_what_an_input_adds(loans_run, lepton):
     folder = loans_run("model=gradient_boosting", "model.max_iter=10")
     values, out = shapley(lepton, folder, "samples=2", ALL, "permutations=200")
-    frame, _ = validation_rows(folder)
+    frame, _ = rows_of(folder)
     model, names = load_model(folder), [*frame]
 
     def mean(row, told):

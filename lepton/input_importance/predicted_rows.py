@@ -1,4 +1,4 @@
-"""The validation rows of a finished run, as they stand in the data, with what predicts them."""
+"""The rows of a split of a finished run, as they stand in the data, with what predicts them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -24,11 +24,12 @@ from lepton.storage.results import finished_result
 
 TOLERANCE = 1e-3  # between predictions and those stored, in standard deviations of these
 LEAST_ROWS = 4
+NAMES = {"val": "validation", "test": "test"}
 
 
 @dataclass(frozen=True)
-class ValidationRows:
-    """Rows of a run's validation split: the columns that its model reads, and their targets.
+class PredictedRows:
+    """Rows of a run's `split`: the columns that its model reads, and their targets.
 
     `inputs`: the columns of each input by its name. `of`: how many rows the split has.
     Shapes: target (rows,) or (rows, labels), weight (rows,) or None; predictions as the task stores
@@ -36,6 +37,7 @@ class ValidationRows:
     """
 
     predictor: Predictor
+    split: str
     frame: pd.DataFrame
     ids: np.ndarray
     target: Tensor
@@ -50,32 +52,37 @@ class ValidationRows:
         return column_values(raw, self.predictor.task.columns.prediction)
 
 
-def read_validation_rows(
-    folder: Path, *, rows: int, together: Sequence[Sequence[str]], seed: int
-) -> ValidationRows:
-    """At most so many rows of a run's validation split, drawn by chance of those that count.
+def read_predicted_rows(
+    folder: Path, *, split: str, rows: int, together: Sequence[Sequence[str]], seed: int
+) -> PredictedRows:
+    """At most so many rows of a run's `split`, drawn by chance of those that count.
 
     Raises: LeptonError for a run that cannot predict them as it did, or whose data are not there.
     """
-    finished_result(folder)
+    result = finished_result(folder)
+    if split not in result.rows:
+        held = ", ".join(name for name in result.rows if name != "train")
+        raise LeptonError(f"split={split}: {folder} has no such rows, only those of {held}")
     predictor = load_model(folder)
     inputs = _inputs(predictor.inputs, together, folder)
-    with explain_read_errors(predictions_file(folder, CHOOSING_SPLIT)):
-        stored = read_predictions(folder, CHOOSING_SPLIT)
+    with explain_read_errors(predictions_file(folder, split)):
+        stored = read_predictions(folder, split)
     stored = stored.at(torch.from_numpy(stored.counted))
     count = len(stored.ids)
     if count < LEAST_ROWS:
-        raise LeptonError(f"{folder}: {count} validation rows are too few; {LEAST_ROWS} at least")
+        raise LeptonError(
+            f"{folder}: {count} {NAMES[split]} rows are too few; {LEAST_ROWS} at least"
+        )
     drawn = np.random.default_rng(seed).choice(count, min(rows, count), replace=False)
     drawn.sort()
     some = stored.at(torch.from_numpy(drawn))
     ids, names = some.ids.numpy(), [name for of in inputs.values() for name in of]
     frame, unpredicted = read_sample_inputs(folder, ids).inputs[names], np.empty(0)
-    read = ValidationRows(
-        predictor, frame, ids, some.target, some.weight, unpredicted, inputs, count
+    read = PredictedRows(
+        predictor, split, frame, ids, some.target, some.weight, unpredicted, inputs, count
     )
     predictions = read.predict(frame)
-    _require_stored(predictions, some.prediction.numpy(), folder)
+    _require_stored(read, predictions, some.prediction.numpy())
     return replace(read, predictions=predictions)
 
 
@@ -106,12 +113,15 @@ def _inputs(
     return {" + ".join(unit): tuple(unit) for unit in (*of_groups, *others)}
 
 
-def _require_stored(predictions: np.ndarray, stored: np.ndarray, folder: Path) -> None:
+def _require_stored(rows: PredictedRows, predictions: np.ndarray, stored: np.ndarray) -> None:
     """Raises: LeptonError where a model says something else than what the run holds."""
     scale = float(stored.std()) or 1.0
     if not np.allclose(predictions / scale, stored / scale, TOLERANCE, TOLERANCE):
+        name, others = NAMES[rows.split], "take the run of one fold"
+        if rows.split == CHOOSING_SPLIT:
+            others += "; with dataset.validation=inside, split=test has rows it was not trained on"
         raise LeptonError(
-            f"{folder}: its model does not predict the validation rows as stored; a model over "
-            "folds has trained on them (take the run of one fold), and so has one with "
-            "dataset.validation=inside (take outside), else `lepton verify` looks for the cause"
+            f"{rows.predictor.folder}: its model does not predict the {name} rows as stored; "
+            f"a model over folds has trained on them ({others}), else `lepton verify` looks for "
+            "the cause"
         )
