@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from sklearn.dummy import DummyClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import log_loss
@@ -31,7 +32,9 @@ class TfidfLinear:
     """Logistic regression, for numbers ridge regression, on tf-idf; one model a label.
 
     Of `strengths` the one with the lowest validation loss is kept, as networks keep their best
-    epoch. The texts of a pair have vocabularies of their own.
+    epoch; the middle one where no validation row can be scored, as where training held none of
+    their classes. A label that all rows have, or none, is predicted as such. The texts of a pair
+    have vocabularies of their own.
     """
 
     reads = ("text",)
@@ -63,7 +66,8 @@ class TfidfLinear:
         self.ngram_ranges = {"word": words, "char_wb": characters}
         self.limits = {"min_df": min_documents, "max_features": max_features}
         self.vectorizers: list[list[TfidfVectorizer]] = []  # for each column of texts
-        self.models: list[LogisticRegression | Ridge] = []
+        self.models: list[LogisticRegression | Ridge | DummyClassifier] = []
+        self.chosen: list[LogisticRegression | Ridge] = []  # those that validation rows chose
 
     def fit(
         self, train: dict[str, Any], val: dict[str, Any], weights: Tensor | None = None
@@ -74,7 +78,7 @@ class TfidfLinear:
         """
         x, x_val = self._fit_vectorizers(train["texts"]), self._count_terms(val["texts"])
         targets = zip(target_columns(train["target"]), target_columns(val["target"]), strict=True)
-        self.models = []
+        self.models, self.chosen = [], []
         weight, weight_val = (weights_of_rows(rows, None, rows["target"]) for rows in (train, val))
         with threadpool_limits(1):
             for label, (y, y_val) in enumerate(targets):
@@ -87,7 +91,8 @@ class TfidfLinear:
         self, train: dict[str, Any], weights: Tensor | None, folds: Sequence["TfidfLinear"]
     ) -> None:
         """Learns from all rows with one strength, the nearest to the mean that `folds` chose."""
-        of_folds = [np.log(_strength(model)) for fold in folds for model in fold.models]
+        chosen = [_strength(model) for fold in folds for model in fold.chosen]
+        of_folds = np.log(chosen or [self._middle])
         distances = np.abs(np.log(self.strengths) - np.mean(of_folds))
         self.strengths = [self.strengths[int(distances.argmin())]]
         self.fit(train, train, weights)
@@ -142,9 +147,22 @@ class TfidfLinear:
             for column, vectorizers in zip(texts.T, self.vectorizers, strict=True):
                 for vectorizer in vectorizers:
                     vectorizer.fit(column)
-        except ValueError as e:
-            raise DataError(f"model=tfidf_linear: {e}; model.min_documents=1 keeps more") from None
+        except ValueError:  # of scikit-learn, for a vocabulary without a term
+            raise DataError(self._no_terms(len(texts))) from None
         return self._count_terms(texts)
+
+    @property
+    def _middle(self) -> float:
+        return self.strengths[len(self.strengths) // 2]
+
+    def _no_terms(self, texts: int) -> str:
+        none = "model=tfidf_linear: no word, or run of characters, stands in"
+        if (least := self.limits["min_df"]) == 1:
+            return f"{none} any of the {texts} texts that are learned from"
+        return (
+            f"{none} {least} of the {texts} texts that are learned from (model.min_documents); "
+            "model.min_documents=1 keeps more"
+        )
 
     def _count_terms(self, texts: np.ndarray) -> sparse.csr_matrix:
         """Shapes: texts (N, columns) -> (N, terms), tf-idf."""
@@ -164,32 +182,24 @@ class TfidfLinear:
         class_weights: np.ndarray | None,
         weight: np.ndarray | None,
         weight_val: np.ndarray | None,
-    ) -> LogisticRegression | Ridge:
+    ) -> LogisticRegression | Ridge | DummyClassifier:
         """The model of the strength with the lowest validation loss."""
-        if self.spec.task == "regression":
-            fitted = [
-                Ridge(alpha=1 / c, solver="sparse_cg").fit(x, y, weight) for c in self.strengths
-            ]
-            squares = [np.square(model.predict(x_val) - y_val) for model in fitted]
-            losses = [np.average(values, weights=weight_val) for values in squares]
-            return fitted[int(np.argmin(losses))]
-        if len(np.unique(y)) == 1:
-            raise DataError("model=tfidf_linear: a label is the same in every training row")
-        fitted = [self._classifier(c, class_weights).fit(x, y, weight) for c in self.strengths]
-        scorable = np.isin(y_val, y)  # log loss needs a probability of every class
-        options = {"sample_weight": None if weight_val is None else weight_val[scorable]}
-        losses = [
-            log_loss(
-                y_val[scorable],
-                model.predict_proba(x_val[scorable]),
-                labels=model.classes_,
-                **options,
-            )
-            for model in fitted
-        ]
-        return fitted[int(np.argmin(losses))]
+        is_number = self.spec.task == "regression"
+        if not is_number and len(np.unique(y)) == 1:
+            return DummyClassifier(strategy="prior").fit(x, y)
+        fitted = [self._linear(c, class_weights).fit(x, y, weight) for c in self.strengths]
+        scorable = np.full(len(y_val), True) if is_number else np.isin(y_val, y)
+        held = None if weight_val is None else weight_val[scorable]
+        if not (scorable if held is None else held).any():
+            return fitted[self.strengths.index(self._middle)]
+        losses = [_loss(model, x_val[scorable], y_val[scorable], held) for model in fitted]
+        best = fitted[int(np.argmin(losses))]
+        self.chosen.append(best)
+        return best
 
-    def _classifier(self, strength: float, weights: np.ndarray | None) -> LogisticRegression:
+    def _linear(self, strength: float, weights: np.ndarray | None) -> LogisticRegression | Ridge:
+        if self.spec.task == "regression":
+            return Ridge(alpha=1 / strength, solver="sparse_cg")
         return LogisticRegression(
             C=strength,
             class_weight=None if weights is None else dict(enumerate(weights.tolist())),
@@ -201,3 +211,16 @@ class TfidfLinear:
 def _strength(model: LogisticRegression | Ridge) -> float:
     """The inverse penalty that a model was fitted with."""
     return 1 / model.alpha if isinstance(model, Ridge) else model.C
+
+
+def _loss(
+    model: LogisticRegression | Ridge,
+    x: sparse.csr_matrix,
+    y: np.ndarray,
+    weight: np.ndarray | None,
+) -> float:
+    """The mean loss of rows, all of whose classes the model knows."""
+    if isinstance(model, Ridge):
+        return float(np.average(np.square(model.predict(x) - y), weights=weight))
+    probabilities = model.predict_proba(x)
+    return log_loss(y, probabilities, labels=model.classes_, sample_weight=weight)

@@ -25,7 +25,7 @@ from lepton.training.checkpoint import Checkpoints
 from lepton.training.course import Course, Recorder
 from lepton.training.elapsed import first_candidate
 from lepton.training.estimator import Estimator
-from lepton.training.fold_rows import fold_data, fold_positions, others
+from lepton.training.fold_rows import fold_data, fold_positions, others, unlearned_line
 from lepton.training.fold_scores import (
     is_clearly_better,
     ranked,
@@ -67,16 +67,25 @@ def fit_inside(
     """
     refuse_undefined(learner.task, data.splits["val"])
     if isinstance(learner, Estimator):
-        return data, _fit_estimator(config, learner, data, fold_positions(data, FOLDS), folder)
+        folds = _told_folds(data, FOLDS)
+        return data, _fit_estimator(config, learner, data, folds, folder)
     assert isinstance(learner, Network)
     tuning, strategy = learner.fine_tuning, next(iter(learner.methods), None)
     is_cheap = chooses = tuning is None
     if tuning is not None and strategy is not None:
         is_cheap, chooses = strategy.probes, tuning.ends_with_head(strategy)
-    folds = fold_positions(data, FOLDS if is_cheap else FEW_FOLDS)
+    folds = _told_folds(data, FOLDS if is_cheap else FEW_FOLDS)
     learner.know_features(data)
     pooled = _pooled(config, data, folds, folder, tell, every_epoch=chooses)
     return _fit_network(learner, data, folder, pooled, folds, chooses=chooses)
+
+
+def _told_folds(data: Data, count: int) -> list[np.ndarray]:
+    """The folds, of which is told what their validation cannot judge."""
+    folds = fold_positions(data, count)
+    if line := unlearned_line(data, folds):
+        log_once(line)
+    return folds
 
 
 def _fit_estimator(

@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline, make_union
 
 from lepton.errors import ConfigError, DataError, LeptonError
 from lepton.example import make_text_spec
-from lepton.model.tfidf_linear import TfidfLinear
+from lepton.model.tfidf_linear import TfidfLinear, _strength
 
 SETTINGS = {
     "words": [1, 2],
@@ -99,6 +99,46 @@ def test_a_saved_model_predicts_as_before(task, texts, tmp_path):
     assert torch.equal(restored.predict(val), model.predict(val))
 
 
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_a_label_that_training_has_everywhere_or_nowhere_is_predicted_as_such(value, tmp_path):
+    whole, train, val = fitted("multilabel")
+    train["target"][:, 1] = value
+    model = TfidfLinear(spec=whole.spec, **SETTINGS)
+    model.fit(train, val)
+    predicted, others = model.predict(val), [0, 2, 3]
+    assert predicted[:, 1].tolist() == [value] * 60
+    assert predicted[:, others].equal(whole.predict(val)[:, others])
+    model.save(tmp_path)
+    restored = TfidfLinear(spec=whole.spec, **SETTINGS)
+    restored.load(tmp_path)
+    assert restored.predict(val).equal(predicted)
+
+
+@pytest.mark.parametrize("task", ["multiclass", "regression"])
+def test_folds_whose_rows_cannot_be_scored_choose_no_strength(task):
+    """Of two folds one has no class of its training, or no row that weighs."""
+    strengths = {"strengths": [0.01, 1.0, 100.0]}
+    train, val = split(task, 200, 0), split(task, 60, 1)
+    of_one = {**val, "weight": torch.zeros(60, dtype=torch.float64)}
+    learned = train
+    if task == "multiclass":
+        places = np.flatnonzero(val["target"].numpy() == 2)
+        of_one = {name: values[places.tolist()] for name, values in val.items()}
+        places = np.flatnonzero(train["target"].numpy() != 2)
+        learned = {name: values[places.tolist()] for name, values in train.items()}
+    mute, speaking, model, unguided = (
+        TfidfLinear(spec=make_text_spec(task), **SETTINGS | strengths) for _ in range(4)
+    )
+    mute.fit(learned, of_one)
+    speaking.fit(train, val)
+    model.fit_whole(train, None, [mute, speaking])
+    assert model.strengths == [_strength(speaking.models[0])]
+    unguided.fit_whole(train, None, [mute])
+    assert (unguided.strengths, _strength(mute.models[0])) == ([1.0], 1.0)
+    if task == "multiclass":
+        assert not mute.predict(of_one)[:, 2].any()
+
+
 def test_class_weights_are_those_of_scikit_learn():
     weights = torch.tensor([1.0, 5.0])
     model, train, val = fitted("binary", weights=weights)
@@ -130,5 +170,12 @@ def test_values_that_mean_nothing_are_refused(changes, message):
 
 
 def test_texts_that_share_nothing_are_refused():
-    with pytest.raises(DataError, match=r"model=tfidf_linear: .*model\.min_documents=1 keeps more"):
+    with pytest.raises(DataError, match=r"stands in 201 of the 200 texts.*model\.min_documents=1"):
         fitted("binary", min_documents=201)
+
+
+def test_texts_of_nothing_are_told_though_every_term_counts():
+    empty = {"texts": np.full((4, 1), " ", dtype=object), "target": torch.tensor([0.0, 1, 0, 1])}
+    model = TfidfLinear(spec=make_text_spec("binary"), **SETTINGS | {"min_documents": 1})
+    with pytest.raises(DataError, match=r"in any of the 4 texts that are learned from$"):
+        model.fit(empty, empty)

@@ -392,6 +392,73 @@ def test_a_model_of_terms_is_fitted_to_all_rows_with_what_folds_chose(run):
     assert words.vocabulary_ == learned.vocabulary_, "of all training rows"
 
 
+def test_rows_of_a_class_in_one_fold_are_predicted_without_it(run, here, monkeypatch):
+    """All five of `c` are one group: the model of the other fold gives it no chance."""
+    monkeypatch.setattr(run_log, "SHOWN_LINES", set())
+    words = ["aa aa x", "bb bb y", "cc cc z"]
+    groups = [["a", "b"], ["a", "d"], ["e"]]
+    rows = [
+        (f"{words[i % 3]} {i}", "abc"[i % 3], groups[i % 3][i // 3 % len(groups[i % 3])])
+        for i in range(15)
+    ]
+    pd.DataFrame(rows, columns=["text", "y", "g"]).to_csv("texts.csv", index=False)
+    data = ("dataset=text_csv", "dataset.path=texts.csv", "dataset.text=text", "dataset.target=y")
+    split = ("dataset.split=group", "dataset.split_column=g", "dataset.test_size=0")
+    terms = ("model=tfidf_linear", "model.min_documents=1", "dataset.validation=inside")
+    folder = run(*data, *split, *terms, "dataset.duplicates=keep")
+    val = read_predictions(folder, "val")
+    assert (val.prediction[:, 2] == 0).tolist() == (val.target == 2).tolist()
+    assert np.isfinite(read_result(folder).metrics["val/log_loss"])
+    assert "5 of class 'c'; in two" in (folder / "log.txt").read_text()
+
+
+def test_labels_that_a_fold_knows_none_of_are_told_and_counted(run, here):
+    texts, places = [f"{'ab'[i % 2] * 3} {i:03}" for i in range(20)], np.arange(20)
+    labels = {"often": places % 2, "once": places == 3, "never": 0 * places, "missed": places != 5}
+    frame = pd.DataFrame({"text": texts, **labels}).astype(dict.fromkeys(labels, int))
+    frame.to_csv("texts.csv", index=False)
+    data = (
+        "dataset=text_csv",
+        "dataset.path=texts.csv",
+        "dataset.text=text",
+        "dataset.test_size=0",
+    )
+    terms = ("model=tfidf_linear", "model.min_documents=1", "dataset.validation=inside")
+    folder = run(*data, *terms, "dataset.target=[often,once,never,missed]")
+    val = read_predictions(folder, "val")
+    assert val.prediction[:, 2].tolist() == [0.0] * 20
+    assert (val.prediction[3, 1], val.prediction[5, 3]) == (0, 1)
+    assert np.isfinite(read_result(folder).metrics["val/log_loss"])
+    log = (folder / "log.txt").read_text()
+    assert "1 with label 'once', 1 without label 'missed'; in two" in log
+    assert "class 'never' is absent from train" in log
+
+
+@pytest.mark.parametrize("model", ["mlp_small", "tfidf_linear"])
+def test_weights_that_leave_a_fold_nothing_to_learn_are_told(lepton, rows, model):
+    write(rows.assign(text=[f"row {i}" for i in range(40)]), w=np.arange(40) == 3)
+    words = [*FILE, "dataset.weight=w", "dataset.validation=inside"]
+    if model == "tfidf_linear":
+        words = [o for o in words if "=" not in o or o.split(".")[0] == "dataset"]
+        words = [o for o in words if o != "dataset=csv"]
+        words += ["dataset=text_csv", "dataset.text=text", "model=tfidf_linear"]
+    code, _, errors = lepton("train", *words)
+    assert code == 2
+    assert errors.splitlines()[-1].startswith("lepton: dataset.validation=inside: 1 of the 20")
+    assert not list(run_folder(config_of(*words)).parent.glob("[!.]*"))
+
+
+def test_a_network_is_tuned_on_two_numbers_though_a_fold_learns_from_one(run, rows):
+    inputs = ("dataset.keep=['mean *']", "dataset.validation=inside")
+    write(rows.assign(z=np.arange(40) / 7))
+    source = run(*FILE, *inputs)
+    write(rows.assign(z=np.arange(40) / 7).drop(index=np.flatnonzero(rows.split == "train")[2:]))
+    folder = run(*FILE, *inputs, "dataset.target=z", "finetune=full", f"init_from={source}")
+    result = read_result(folder)
+    assert result.rows["train"] == 2
+    assert np.isfinite(result.metrics["val/rmse"])
+
+
 @pytest.mark.parametrize(
     ("rows", "size", "steps", "taken"),
     [(96, 128, 6, 16), (96, 12, 6, 12), (20, 128, 6, 8), (5000, 128, 6, 128), (96, 128, None, 128)],

@@ -33,10 +33,11 @@ def balance_notes(target: Target, noun: str, where: str) -> list[CleaningNote]:
 
 
 def absent_class_notes(splits: dict[str, dict[str, Tensor]], spec: DataSpec) -> list[CleaningNote]:
-    """Classes that val or test lack."""
+    """Classes that val or test lack, and labels that train lacks."""
+    told = [*(["train"] if spec.task == "multilabel" else []), *held_out(splits)]
     return [
         CleaningNote(f"class {name!r} is absent from {split}", 0, f"the {split} split")
-        for split in held_out(splits)
+        for split in told
         for name in _absent_classes(splits[split]["target"], spec)
     ]
 

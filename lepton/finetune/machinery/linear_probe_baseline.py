@@ -39,11 +39,12 @@ class ProbeSettings:
 
 
 def folds_of_probe(config: dict[str, Any], data: Data) -> list[np.ndarray] | None:
-    """The folds of the training rows that choose the probe; None where a validation split does.
+    """The folds of the training rows that choose the probe; None where a validation split does,
+    and of a single row, which cannot be divided.
 
     A class or a group that cannot be divided lies in one fold.
     """
-    if not is_inside(config):
+    if not is_inside(config) or len(data.splits["train"]["id"]) < 2:
         return None
     target, groups = data.splits["train"]["target"].cpu().numpy(), data.groups
     if groups is not None and (len(groups) != len(target) or len(np.unique(groups)) < 2):
@@ -149,6 +150,8 @@ def _heads(
     """The head of each strength and standardization, fitted to these rows."""
     y = target_to_learn(rows["target"].cpu(), task.spec).numpy()
     weight = rows["weight"].cpu().numpy() if "weight" in rows else None
+    if weight is not None and not weight.any():
+        weight = None  # of a fold that holds out all that weighs
     features = _feature_matrix(rows)
     fitted_to = {
         standardize: TrainingFeatures(features, y, weight, standardize=standardize)
