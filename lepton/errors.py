@@ -206,4 +206,5 @@ def explain_read_errors(path: Path) -> Iterator[Path]:
     except LeptonError:
         raise
     except Exception as e:
-        raise LeptonError(f"{path}: cannot be read ({' '.join(str(e).split())})") from e
+        reason = getattr(e, "strerror", None) or " ".join(str(e).split())
+        raise LeptonError(f"{path}: cannot be read ({reason})") from e

@@ -33,9 +33,12 @@ def best_run_of_study(
     study = _study(name, runs)
     if study is None:
         return name
-    rows: list[Row] = [row for row in read_rows(study) if _can_be_taken(row, takes)]
+    of_study: list[Row] = read_rows(study)
+    rows = [row for row in of_study if _can_be_taken(row, takes)]
     if not rows:
-        raise ConfigError(f"{key}: {name}: a study without a finished {what}")
+        damaged = [row for row in of_study if row["status"] == "unreadable"]
+        first = "".join(f"; {row['folder']}: {row['error']}" for row in damaged[:1])
+        raise ConfigError(f"{key}: {name}: a study without a finished {what}{first}")
     best = max(sorted(rows, key=lambda row: row["run"]), key=lambda row: row["score"])
     if len(rows) > 1:
         metric = _common_metric(key, name, rows, best)

@@ -40,6 +40,23 @@ def test_a_study_means_its_best_run_by_validation_and_the_run_of_that_name(run_o
     assert started_from("source")["init_from"] == str(folders[scores.index(max(scores))])
 
 
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_of_a_study_whose_only_run_is_damaged_the_file_is_named(run_once, is_gone):
+    result = run_once(*SOURCE) / "result.json"
+    content = result.read_text()
+    result.unlink()
+    if not is_gone:
+        result.write_text(content[:-40])
+    with pytest.raises(ConfigError) as refused:
+        started_from("source")
+    line = str(refused.value)
+    assert line.startswith(
+        f"init_from: source: a study without a finished run of a network; {result.parent}"
+    )
+    assert "result.json: " in line
+    assert "\n" not in line
+
+
 def test_runs_that_do_not_compare_or_have_no_network_are_refused_in_a_line(run_once):
     run_once("dataset=wine", "study=trees", *TREES)
     with pytest.raises(ConfigError, match=r"^init_from: trees: a study without a finished run"):
