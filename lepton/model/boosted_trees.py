@@ -34,6 +34,11 @@ class Sample:
     y: np.ndarray
     weight: np.ndarray | None
 
+    @property
+    def can_be_scored(self) -> bool:
+        """True where there are rows, and one of them weighs."""
+        return len(self.y) > 0 if self.weight is None else bool(self.weight.any())
+
 
 @dataclass(frozen=True)
 class Boosted:
@@ -193,13 +198,17 @@ class BoostedTrees(FoldIterations):
             return classes, None
         if val is not None:  # libraries know no other class than those of training
             val = _numbered(_some(val, np.isin(val.y, classes)), classes)
-        held_out = val if val is not None and len(val.y) else None
-        return classes, self._boosted(_numbered(train, classes), held_out, len(classes))
+        return classes, self._boosted(_numbered(train, classes), val, len(classes))
 
     def _boosted(self, train: Sample, val: Sample | None, classes: int) -> Boosted:
         """Raises: ConfigError for values that the library refuses."""
+        if (
+            val is not None
+            and not (np.ones(len(val.y)) if val.weight is None else val.weight).any()
+        ):
+            val = None
         if val is None and self.patience is not None:
-            log_once("model.patience does nothing: validation holds no class of training")
+            log_once("model.patience does nothing: no row of validation can be scored")
         try:
             return self.boost(train, val, classes)
         except self.refusals() as e:

@@ -65,7 +65,6 @@ class GradientBoosting(FoldIterations):
             "l2_regularization": l2_regularization,
             "max_features": max_features,
             "n_iter_no_change": patience,
-            "early_stopping": True,
             "random_state": seed,
             "categorical_features": [False] * len(spec.num_features)
             + [count <= MAX_CATEGORIES for count in spec.cat_cardinalities],
@@ -91,7 +90,6 @@ class GradientBoosting(FoldIterations):
         self.settings |= {"max_iter": iterations}
 
     def fit_all(self, train: Rows, weights: Tensor | None) -> None:
-        self.settings |= {"early_stopping": False}
         self._fit(train, None, weights)
 
     def _fit(self, train: Rows, val: Rows | None, weights: Tensor | None) -> None:
@@ -137,12 +135,13 @@ class GradientBoosting(FoldIterations):
                 return DummyClassifier(strategy="prior").fit(x, learned.y)
             kind = HistGradientBoostingClassifier
             scorable = np.isin(held.y, learned.y)  # it cannot score a class that it never saw
-        held_out: dict[str, Any] = {}
-        if x_val is not None:
-            weight = None if held.weight is None else held.weight[scorable]
+        weight = None if held.weight is None else held.weight[scorable]
+        can_stop = x_val is not None and bool((scorable if weight is None else weight).any())
+        settings, held_out = {**self.settings, "early_stopping": can_stop}, {}
+        if x_val is not None and can_stop:
             held_out = {"X_val": x_val[scorable], "y_val": held.y[scorable]}
             held_out |= {"sample_weight_val": weight}
-        return kind(**self.settings).fit(x, learned.y, sample_weight=learned.weight, **held_out)
+        return kind(**settings).fit(x, learned.y, sample_weight=learned.weight, **held_out)
 
 
 @contextmanager

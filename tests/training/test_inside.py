@@ -412,6 +412,29 @@ def test_rows_of_a_class_in_one_fold_are_predicted_without_it(run, here, monkeyp
     assert "5 of class 'c'; in two" in (folder / "log.txt").read_text()
 
 
+@pytest.mark.parametrize("model", ["gradient_boosting", "xgboost", "lightgbm", "catboost"])
+@pytest.mark.parametrize("given", ["groups", "weights"])
+def test_trees_go_on_where_a_fold_has_nothing_to_stop_by(run, here, model, given):
+    """Its rows are of a class that the others lack, or weigh nothing."""
+    if model != "gradient_boosting":
+        pytest.importorskip(model)
+    i = np.arange(60)
+    group = np.where(i % 3 == 2, "e", np.char.add("g", (i % 2).astype(str)))
+    frame = pd.DataFrame({"x": i % 3 + i / 99, "z": i % 7, "y": [*("abc" * 20)], "g": group})
+    frame.assign(w=np.isin(i, [0, 1, 2, 30, 31, 32]).astype(int)).to_csv("rows.csv", index=False)
+    data = ("dataset=csv", "dataset.path=rows.csv", "dataset.target=y", "dataset.test_size=0")
+    words = ("dataset.split=group", "dataset.split_column=g", "dataset.drop=[w]")
+    if given == "weights":
+        words = ("dataset.weight=w", "dataset.drop=[g]")
+    keys = {"gradient_boosting": "max_iter", "catboost": "iterations"}
+    length = f"model.{keys.get(model, 'n_estimators')}=9"
+    folder = run(*data, *words, f"model={model}", length, "dataset.validation=inside")
+    val = read_predictions(folder, "val")
+    assert np.isfinite(read_result(folder).metrics["val/log_loss"])
+    if given == "groups":
+        assert (val.prediction[:, 2] == 0).tolist() == (val.target == 2).tolist()
+
+
 def test_labels_that_a_fold_knows_none_of_are_told_and_counted(run, here):
     texts, places = [f"{'ab'[i % 2] * 3} {i:03}" for i in range(20)], np.arange(20)
     labels = {"often": places % 2, "once": places == 3, "never": 0 * places, "missed": places != 5}
@@ -442,7 +465,8 @@ def test_labels_that_a_fold_knows_none_of_are_told_and_counted(run, here):
     ],
 )
 def test_weights_that_leave_a_fold_nothing_to_learn_are_told(lepton, rows, model):
-    weight = (np.arange(40) == 3).astype(int)
+    places = np.arange(40)
+    weight = ((places % 2 == 0) | (places == 3)).astype(int)  # of test all, of train one
     write(rows.assign(text=[f"row {i}" for i in range(40)]), w=weight)
     data = [word for word in FILE if word.startswith("dataset.")]
     words = (*model, *data, "dataset.weight=w", "dataset.validation=inside")
