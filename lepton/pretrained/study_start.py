@@ -1,6 +1,6 @@
 """The run of a study that is meant where a key of a config names the study."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,8 @@ def best_run_of_study(
     study = _study(name, runs)
     if study is None:
         return name
-    of_study: list[Row] = read_rows(study)
-    rows = [row for row in of_study if _can_be_taken(row, takes)]
+    of_study: Sequence[Row] = read_rows(study)
+    rows: list[Row] = [row for row in of_study if _can_be_taken(row, takes)]
     if not rows:
         damaged = [row for row in of_study if row["status"] == "unreadable"]
         first = "".join(f"; {row['folder']}: {row['error']}" for row in damaged[:1])
