@@ -114,6 +114,7 @@ def test_the_interval_of_weighted_sizes_is_as_wide_as_they_vary_over_drawn_rows(
     values, weight = draw.normal(size=(300, 1)) ** 3, draw.choice([0.5, 1.0, 8.0], 300)
     nothing = np.zeros(300)
     shown = {"inputs": ["debt"], "background": 1, "permutations": 1, "of": ["due"] * 300}
+    shown["split"] = "val"
     found = ShapleyValues(
         values=values, outputs=nothing, base=nothing, ids=nothing, weight=weight, **shown
     )
