@@ -202,11 +202,7 @@ class BoostedTrees(FoldIterations):
 
     def _boosted(self, train: Sample, val: Sample | None, classes: int) -> Boosted:
         """Raises: ConfigError for values that the library refuses."""
-        if (
-            val is not None
-            and not (np.ones(len(val.y)) if val.weight is None else val.weight).any()
-        ):
-            val = None
+        val = val if val and val.can_be_scored else None
         if val is None and self.patience is not None:
             log_once("model.patience does nothing: no row of validation can be scored")
         try:
