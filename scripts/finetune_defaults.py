@@ -50,6 +50,7 @@ RATES = {  # learning rates to choose from, by kind of network
         "ia3": (3e-3, 1e-2, 3e-2),
         "vera": (4e-3, 1e-2, 3e-2),
         "prompt": (1e-2, 3e-2, 1e-1),
+        "adalora": (1e-3, 2e-3, 4e-3),
     },
     "table": {
         **dict.fromkeys(
