@@ -206,5 +206,7 @@ def explain_read_errors(path: Path) -> Iterator[Path]:
     except LeptonError:
         raise
     except Exception as e:
-        reason = getattr(e, "strerror", None) or " ".join(str(e).split())
+        reason = " ".join(str(e).split())
+        if isinstance(e, OSError) and e.strerror and str(e.filename) == str(path):
+            reason = e.strerror  # the file is named already
         raise LeptonError(f"{path}: cannot be read ({reason})") from e
