@@ -169,9 +169,9 @@ def assert_same(finished, whole):
     ]
     pd.testing.assert_frame_equal(*histories, rtol=1e-5, atol=1e-6)
     weights = [load_file(folder / "model.safetensors") for folder in (finished, whole)]
-    torch.testing.assert_close(*weights, rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(*weights, rtol=1e-5, atol=1e-6)
     results = [read_result(folder) for folder in (finished, whole)]
-    assert results[0].metrics == pytest.approx(results[1].metrics, rel=1e-3)
+    assert results[0].metrics == pytest.approx(results[1].metrics, rel=1e-5)
     assert results[0].best_epoch == results[1].best_epoch
 
 
