@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
 Batch = dict[str, Tensor]
 # hooks that do not run under vmap, so that a stack needs another form of them
-UNBATCHED_HOOKS = (
-    *("before_step", "after_step", "callbacks", "groups", "on_epoch", "further_rows", "phases"),
-)
+UNBATCHED_HOOKS = ("before_step", "after_step", "callbacks", "groups", "on_epoch", "further_rows")
 
 
 class Method:

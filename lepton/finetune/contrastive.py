@@ -26,8 +26,6 @@ class PairsThenHead(Method):
     Source: Tunstall et al. 2022, https://arxiv.org/abs/2209.11055
     """
 
-    alone = "trains in two parts"
-
     def __init__(
         self,
         *,
@@ -57,7 +55,10 @@ class PairsThenHead(Method):
 
     def phases(self) -> Sequence[PhasePlan]:
         head = HeadPlan(
-            lr=self.head_lr, begin=self.thaw, standardize=self.standardize, start=self.start
+            lr=self.head_lr,
+            begin=self.thaw,
+            standardize=self.standardize,
+            begins_with_probe=self.start == "probe",
         )
         return PairPlan(rounds=self.rounds, batch_size=self.pair_batch_size), head
 

@@ -20,8 +20,6 @@ class ProbeThenFull(Method):
     Source: Kumar et al. 2022, https://arxiv.org/abs/2202.10054
     """
 
-    alone = "trains in two parts"
-
     def __init__(
         self,
         *,
@@ -46,7 +44,7 @@ class ProbeThenFull(Method):
             lr=self.probe_lr,
             epochs=self.probe_epochs,
             standardize=self.standardize,
-            start=self.start,
+            begins_with_probe=self.start == "probe",
         )
         return probe, PhasePlan(begin=self.thaw)
 

@@ -90,6 +90,8 @@ def obstacle_to_stacking(config: dict[str, Any]) -> str | None:
         method = build.import_target(node, path.partition(".")[0])
         if overrides(method, "further_rows"):
             return f"{option_label(config, path)} gives each run training rows of its own"
+        if overrides(method, "phases"):
+            return f"{option_label(config, path)} trains in phases of its own"
         if method.alone or not has_stacked_form(method):
             return f"{option_label(config, path)} {method.alone or 'has no stacked form'}"
     for path in chosen_nodes(config, "callbacks"):
@@ -114,7 +116,7 @@ def obstacle_to_stacking(config: dict[str, Any]) -> str | None:
 def has_stacked_form(method: type[Method]) -> bool:
     """True when a method says what it does to a stack, or has no hooks that vmap cannot call."""
     return method.stacked.__func__ is not Method.stacked.__func__ or not any(
-        getattr(method, hook) is not getattr(Method, hook) for hook in UNBATCHED_HOOKS
+        overrides(method, hook) for hook in UNBATCHED_HOOKS
     )
 
 

@@ -35,8 +35,7 @@ from lepton.finetune.machinery.linear_probe_baseline import (
     linear_probe,
     with_learned_as_val,
 )
-from lepton.finetune.machinery.phase_plan import Untuned
-from lepton.finetune.machinery.planned_phases import planned_phases, plans_of
+from lepton.finetune.machinery.phase_plan import TrainingStart, planned_phases, plans_of
 from lepton.finetune.machinery.probing import begin_with
 from lepton.finetune.machinery.source_weights import read_source_weights
 from lepton.finetune.machinery.started_head import StartedHead
@@ -113,8 +112,8 @@ class FineTuning:
         if is_whole and strategy.probes:  # the backbone never moves
             _share_backbone(model, key)
         begin_with_probe = partial(self._begins_with_probe, model, network.task)
-        untuned = Untuned(network, data, splits if is_whole else None, begin_with_probe)
-        return planned_phases(plans, untuned, starts_learned=not new_parameters(model))
+        start = TrainingStart(network, data, splits if is_whole else None, begin_with_probe)
+        return planned_phases(plans, start, starts_learned=not new_parameters(model))
 
     def features(self, network: "Network", data: Data) -> tuple[FeatureSplits, str]:
         """The untuned features of all splits, computed once, and a name for their content."""

@@ -1,13 +1,15 @@
-"""What a strategy says of the phases of its training: each plan makes one of them."""
+"""The phases of a training, each made by the plan that its strategy gives."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from torch import nn
 
 from lepton.dataset.data import Data
+from lepton.errors import ConfigError
 from lepton.finetune.machinery.backbone_features import (
     FeatureData,
     FeatureSplits,
@@ -20,8 +22,9 @@ from lepton.finetune.machinery.linear_probe_baseline import (
     linear_probe,
 )
 from lepton.finetune.machinery.pair_data import PairData
-from lepton.finetune.machinery.probing import Start, begin_with
-from lepton.method import Phase, overrides
+from lepton.finetune.machinery.part_config import part_config
+from lepton.finetune.machinery.probing import begin_with
+from lepton.method import Method, Phase, overrides
 
 if TYPE_CHECKING:
     from lepton.training.network import Network
@@ -30,8 +33,8 @@ log = logging.getLogger("lepton")
 
 
 @dataclass(frozen=True)
-class Untuned:
-    """A network before its tuning, and what is known of it then.
+class TrainingStart:
+    """A network before the first of its phases, and what is known of it then.
 
     `splits`: features of the data; None where layers below the head are made new, which change
     them. `begin_with_probe` gives the head the weights of the best linear one on them, and says
@@ -59,52 +62,59 @@ class PhasePlan:
     epochs: int | None = None
     begin: Callable[[nn.Module], None] | None = None
 
-    def first(self, untuned: Untuned) -> Phase:
+    def first(self, start: TrainingStart) -> Phase:
         """The phase as the first of a training, with the config of the run."""
-        return Phase(untuned.network.model, untuned.data, untuned.network.config)
+        return Phase(start.network.model, start.data, start.network.config)
 
-    def later(self, untuned: Untuned) -> Phase:
+    def later(self, start: TrainingStart) -> Phase:
         """The phase after another."""
-        return self.first(untuned)
+        return self.first(start)
+
+    def takes_features(self, start: TrainingStart, *, is_first: bool) -> bool:
+        """True where the head is trained on features that are computed ahead."""
+        return False
 
 
 @dataclass(frozen=True, kw_only=True)
 class HeadPlan(PhasePlan):
     """A phase that trains the head alone, on features of what lies below it.
 
-    `standardize`: a linear head is trained on features of mean 0 and deviation 1. `start`: with
-    "probe", a linear head begins as the best one of scikit-learn's.
+    `standardize`: a linear head is trained on features of mean 0 and deviation 1.
+    `begins_with_probe`: it begins as the best one of scikit-learn's.
     """
 
     is_head_alone: ClassVar[bool] = True
 
     standardize: bool
-    start: Start = None
+    begins_with_probe: bool = False
 
-    def first(self, untuned: Untuned) -> Phase:
-        if untuned.splits is None:
+    def first(self, start: TrainingStart) -> Phase:
+        phase = super().first(start)
+        if start.splits is None:
             log.info("layers are made new below the head: features are not computed ahead")
-            return super().first(untuned)
-        phase = Phase(untuned.network.model, untuned.data, untuned.network.config)
-        phase.starts_learned = self.start == "probe" and untuned.begin_with_probe()
-        self._put_features(phase, untuned, untuned.splits)
+            return phase
+        phase.starts_learned = self.begins_with_probe and start.begin_with_probe()
+        self._put_features(phase, start, start.splits)
         return phase
 
-    def later(self, untuned: Untuned) -> Phase:
-        network = untuned.network
+    def later(self, start: TrainingStart) -> Phase:
+        network = start.network
 
         def begin(phase: Phase) -> None:
-            splits = computed_features(untuned.data, network.features)
-            if self.start == "probe":
-                phase.starts_learned |= _begin_with_probe_of(network, untuned.data, splits)
-            self._put_features(phase, untuned, splits)
+            splits = computed_features(start.data, network.features)
+            if self.begins_with_probe:
+                phase.starts_learned |= _begin_with_probe_of(network, start.data, splits)
+            self._put_features(phase, start, splits)
 
-        return Phase(HeadProbe(network.model), untuned.data, network.config, begin=begin)
+        return Phase(network.model, start.data, network.config, begin=begin)
 
-    def _put_features(self, phase: Phase, untuned: Untuned, splits: FeatureSplits) -> None:
+    def takes_features(self, start: TrainingStart, *, is_first: bool) -> bool:
+        return not is_first or start.splits is not None
+
+    def _put_features(self, phase: Phase, start: TrainingStart, splits: FeatureSplits) -> None:
         features = splits["train"]["features"] if self.standardize else None
-        phase.module = HeadProbe(untuned.network.model, features)
-        phase.data = FeatureData(untuned.data, splits)
+        phase.module = HeadProbe(start.network.model, features)
+        phase.data = FeatureData(start.data, splits)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,11 +131,11 @@ class PairPlan(PhasePlan):
     rounds: int
     batch_size: int
 
-    def first(self, untuned: Untuned) -> Phase:
-        phase = super().first(untuned)
-        strategy, *others = untuned.network.methods
+    def first(self, start: TrainingStart) -> Phase:
+        phase = super().first(start)
+        strategy, *others = start.network.methods
         phase.methods = [strategy, *(m for m in others if not overrides(type(m), "loss"))]
-        phase.data = PairData(untuned.data, rounds=self.rounds, batch_size=self.batch_size)
+        phase.data = PairData(start.data, rounds=self.rounds, batch_size=self.batch_size)
         return phase
 
 
@@ -136,3 +146,62 @@ def _begin_with_probe_of(network: "Network", data: Data, splits: FeatureSplits) 
     folds = folds_of_probe(network.config, data)
     probe = linear_probe(splits, network.task, None, settings, folds=folds)
     return probe.head is not None and begin_with(probe.head, network.model, network.task)
+
+
+def plans_of(strategy: Method) -> Sequence[PhasePlan]:
+    """What a strategy says of its phases; where it says nothing, one of the whole network, or of
+    the head where it `probes`.
+
+    Raises: ConfigError when `probes` says otherwise, or lacks `standardize`.
+    """
+    plans, name = tuple(strategy.phases()), type(strategy).__name__
+    if not plans:
+        return (_head_plan(strategy) if strategy.probes else PhasePlan(),)
+    if strategy.probes != all(plan.is_head_alone for plan in plans):
+        raise ConfigError(
+            f"finetune: {name} has `probes = {strategy.probes}`, which is to be True where all of "
+            "its phases train the head alone, and nowhere else"
+        )
+    return plans
+
+
+def _head_plan(strategy: Method) -> HeadPlan:
+    standardize = getattr(strategy, "standardize", None)
+    if standardize is None:
+        raise ConfigError(f"finetune: {type(strategy).__name__} probes and has no `standardize`")
+    with_probe = getattr(strategy, "start", None) == "probe"
+    return HeadPlan(standardize=standardize, begins_with_probe=with_probe)
+
+
+def planned_phases(
+    plans: Sequence[PhasePlan], start: TrainingStart, *, starts_learned: bool
+) -> list[Phase]:
+    """The phases in order, each but the last with checkpoints of its own.
+
+    `starts_learned`: whether no weight is random before the first. After a phase that trains the
+    head none is; what pairs move is no start that may be kept.
+    """
+    phases: list[Phase] = []
+    for number, plan in enumerate(plans, 1):
+        is_first, is_last = number == 1, number == len(plans)
+        phase = plan.first(start) if is_first else plan.later(start)
+        phase.name = "" if is_last else f"phase{number}-"
+        phase.starts_learned = plan.trains_head and (starts_learned or phase.starts_learned)
+        starts_learned = starts_learned or plan.trains_head
+        if not is_last or plan.lr is not None or plan.epochs is not None:
+            on_features = plan.takes_features(start, is_first=is_first)
+            phase.config = part_config(
+                phase.config, lr=plan.lr, epochs=plan.epochs, is_head_alone=on_features
+            )
+        phase.begin = partial(_begin, plan, start.network.model, phase.begin)
+        phases.append(phase)
+    return phases
+
+
+def _begin(
+    plan: PhasePlan, model: nn.Module, then: Callable[[Phase], None] | None, phase: Phase
+) -> None:
+    if plan.begin is not None:
+        plan.begin(model)
+    if then is not None:
+        then(phase)

@@ -11,8 +11,7 @@ from lepton.config.check import check
 from lepton.config.compose import compose
 from lepton.errors import ConfigError
 from lepton.finetune.full import Full
-from lepton.finetune.machinery.phase_plan import HeadPlan, PairPlan, PhasePlan
-from lepton.finetune.machinery.planned_phases import plans_of
+from lepton.finetune.machinery.phase_plan import HeadPlan, PairPlan, PhasePlan, plans_of
 from lepton.method import Method
 from lepton.storage.results import read_result
 from lepton.vectorize.grouping import obstacle_to_stacking
@@ -109,7 +108,10 @@ def test_a_run_in_phases_of_its_own_shares_no_stack(own_strategies, pretrained):
         name: obstacle_to_stacking(check(compose(*words, f"finetune={name}")))
         for name in ("Plain", "LastThenAll")
     }
-    assert told == {"Plain": None, "LastThenAll": "finetune=LastThenAll has no stacked form"}
+    assert told == {
+        "Plain": None,
+        "LastThenAll": "finetune=LastThenAll trains in phases of its own",
+    }
 
 
 class Planning(Method):
@@ -126,8 +128,9 @@ class Planning(Method):
 def test_a_strategy_that_says_nothing_has_a_phase_of_the_network_or_of_the_head():
     for strategy in (Method(), Full(), Planning()):
         assert plans_of(strategy) == (PhasePlan(),)
-    probing = Planning(probes=True, standardize=False, start="zeros")
-    assert plans_of(probing) == (HeadPlan(standardize=False, start="zeros"),)
+    for begin, with_probe in (("zeros", False), ("probe", True), (None, False)):
+        probing = Planning(probes=True, standardize=False, start=begin)
+        assert plans_of(probing) == (HeadPlan(standardize=False, begins_with_probe=with_probe),)
     with pytest.raises(ConfigError, match="Planning probes and has no `standardize`"):
         plans_of(Planning(probes=True))
 
