@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lepton.dataset.inputs.kind import counted
 from lepton.dataset.inputs.sound import Sound
 from lepton.explain.explained_rows import ExplainedInputs, ExplainedRow, ExplainedRun
 from lepton.explain.heat import heat_picture, plain_picture, shaded_parts
 from lepton.report.blocks import Block, Report, Section, Table, Text
+from lepton.values.counted import counted
 
 MAX_COUNTING = 30  # names in the table of what counts
 LEAST_ERROR = 0.05  # of a sum, from which on the page says that it is not met

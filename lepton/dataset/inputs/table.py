@@ -16,7 +16,7 @@ from lepton.dataset.describe.column_notices import column_notices
 from lepton.dataset.describe.preparation_notes import preprocessing_notes, unseen_category_notes
 from lepton.dataset.inputs.example_table import table_fields
 from lepton.dataset.inputs.explained import Explained, explained_row
-from lepton.dataset.inputs.kind import InputKind, RawSplits, Rows, counted
+from lepton.dataset.inputs.kind import InputKind, RawSplits, Rows
 from lepton.dataset.inputs.measured import MeasuredColumn, parsed_columns
 from lepton.dataset.inputs.shown_tensors import shown_cells
 from lepton.dataset.load.batch_cutter import BATCH_BYTES, EVALUATION_ROWS
@@ -31,6 +31,7 @@ from lepton.preprocessing.table import TablePreprocessing
 from lepton.spec import QUANTILE_LEVELS, UNSEEN_CODE, DataSpec
 from lepton.storage.scratch import release_memory
 from lepton.values.bounds import AtLeast0
+from lepton.values.counted import counted
 
 PREPROCESSING_FILE = "preprocessing.skops"
 MAX_ROW_BYTES = BATCH_BYTES // EVALUATION_ROWS
@@ -73,12 +74,7 @@ class TableInputs(InputKind):
         return {"preprocessing": kept_preprocessing(node, config, PREPROCESSING_FILE)}
 
     def holds_any(self, frame: pd.DataFrame, excluded: Collection[str]) -> bool:
-        kinds, _ = infer_kinds(
-            frame,
-            self.columns,
-            min_identifier_values=self.min_identifier_values,
-            excluded=excluded,
-        )
+        kinds, _ = self._inferred(frame, excluded)
         return not set(kinds.values()) <= {"ignore"}
 
     def survey(self, raw: RawSplits) -> None:
@@ -149,16 +145,17 @@ class TableInputs(InputKind):
             for name, reason in raw.excluded.items()
             if reason
         ]
-        self.kinds, kind_notes = infer_kinds(
-            table,
-            self.columns,
-            min_identifier_values=self.min_identifier_values,
-            excluded=raw.excluded,
-        )
+        self.kinds, kind_notes = self._inferred(table, raw.excluded)
         if set(self.kinds.values()) <= {"ignore"}:
             reason = "; ".join(map(str, kind_notes)) or "the table holds nothing else"
             raise DataError(f"no column is left to learn from: {reason}")
         self.notes += kind_notes
+
+    def _inferred(
+        self, table: pd.DataFrame | RawTable, excluded: Collection[str]
+    ) -> tuple[dict[str, str], list[CleaningNote]]:
+        least = self.min_identifier_values
+        return infer_kinds(table, self.columns, min_identifier_values=least, excluded=excluded)
 
     def _tensors(self, features: pd.DataFrame, rows: np.ndarray | None) -> Rows:
         num, cat = self.preprocessor.transform(features, rows)

@@ -23,7 +23,7 @@ from lepton.dataset.clean.text_rows import (
 )
 from lepton.dataset.inputs.example_text import text_fields
 from lepton.dataset.inputs.explained import Explained, reduce_to
-from lepton.dataset.inputs.kind import InputKind, RawSplits, Rows, counted
+from lepton.dataset.inputs.kind import InputKind, RawSplits, Rows
 from lepton.dataset.load.batch_cutter import take
 from lepton.dataset.load.block_writing import write_blocks
 from lepton.dataset.split.duplicates import find_leaks, refuse_equal_files, repeat_notes
@@ -34,6 +34,7 @@ from lepton.pretrained.weight_files import file_sha256
 from lepton.spec import DataSpec
 from lepton.tokenizer.fitted_tokenizer import SPEC_FIELDS, FittedTokenizer, TextTokenizer
 from lepton.tokenizer.same_tokens import same_tokens
+from lepton.values.counted import counted
 
 MAX_VALUES = 12  # of a column beside texts, by which the report slices
 

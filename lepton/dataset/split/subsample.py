@@ -3,6 +3,7 @@
 import numpy as np
 
 from lepton.errors import DataError
+from lepton.values.counted import counted
 
 
 def subsample(
@@ -31,8 +32,8 @@ def subsample(
     counts = np.bincount(row_labels)
     if shots is not None and counts.min() < shots:
         raise DataError(
-            f"dataset.shots={shots}: class {classes[counts.argmin()]!r} has {counts.min()} "
-            f"row{'' if counts.min() == 1 else 's'} in the train split; take fewer"
+            f"dataset.shots={shots}: class {classes[counts.argmin()]!r} has "
+            f"{counted(counts.min(), 'row') or 'no row'} in the train split; take fewer"
         )
     sizes = [shots or max(1, round(fraction * count)) for count in counts]
     drawn = [shuffled[row_labels == label][:size] for label, size in enumerate(sizes)]
