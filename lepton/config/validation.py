@@ -73,8 +73,8 @@ def few_rows_advice(config: dict[str, Any], rows: dict[str, int]) -> str | None:
     if "validation" not in config["dataset"] or _obstacles(config):
         return None
     return (
-        f"data: {rows['val']} rows choose the epoch, and are not trained on; {KEY}=inside chooses "
-        "by folds, and trains on all"
+        f"data: {rows['val']} rows validate, and are not trained on; {KEY}=inside validates by "
+        "folds, and trains on all"
     )
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 
 from lepton.errors import LeptonError, did_you_mean
-from lepton.input_importance.predicted_rows import NAMES, PredictedRows
+from lepton.input_importance.predicted_rows import SPLIT_NAMES, PredictedRows
 from lepton.stats.permutation import PermutationEstimate, PermutedScores
 from lepton.task.base import Task
 
@@ -64,7 +64,7 @@ class PermutedImportances:
         count = f"{self.rows}" if self.rows == self.of else f"{self.rows} of {self.of}"
         times = "once" if self.repeats == 1 else f"{self.repeats} times"
         return [
-            f"{count} {NAMES[self.split]} rows, {self.split} {self.metric} {self.score:.4f} "
+            f"{count} {SPLIT_NAMES[self.split]} rows, {self.split} {self.metric} {self.score:.4f} "
             f"({direction} is better); each input got the cells of other rows, {times}.",
             "[ ]: 95 % interval over rows, of each input alone: of 20 that tell nothing one misses "
             "0.",

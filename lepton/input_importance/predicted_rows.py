@@ -24,7 +24,7 @@ from lepton.storage.results import finished_result
 
 TOLERANCE = 1e-3  # between predictions and those stored, in standard deviations of these
 LEAST_ROWS = 4
-NAMES = {"val": "validation", "test": "test"}
+SPLIT_NAMES = {"val": "validation", "test": "test"}
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def read_predicted_rows(
     count = len(stored.ids)
     if count < LEAST_ROWS:
         raise LeptonError(
-            f"{folder}: {count} {NAMES[split]} rows are too few; {LEAST_ROWS} at least"
+            f"{folder}: {count} {SPLIT_NAMES[split]} rows are too few; {LEAST_ROWS} at least"
         )
     drawn = np.random.default_rng(seed).choice(count, min(rows, count), replace=False)
     drawn.sort()
@@ -117,7 +117,7 @@ def _require_stored(rows: PredictedRows, predictions: np.ndarray, stored: np.nda
     """Raises: LeptonError where a model says something else than what the run holds."""
     scale = float(stored.std()) or 1.0
     if not np.allclose(predictions / scale, stored / scale, TOLERANCE, TOLERANCE):
-        name, others = NAMES[rows.split], "take the run of one fold"
+        name, others = SPLIT_NAMES[rows.split], "take the run of one fold"
         if rows.split == CHOOSING_SPLIT:
             others += "; with dataset.validation=inside, split=test has rows it was not trained on"
         raise LeptonError(

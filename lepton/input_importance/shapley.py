@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lepton.compat.optional import import_optional
 from lepton.input_importance.permuting import ROWS_AT_ONCE
-from lepton.input_importance.predicted_rows import NAMES, PredictedRows
+from lepton.input_importance.predicted_rows import SPLIT_NAMES, PredictedRows
 from lepton.stats.estimate import Estimate
 from lepton.stats.permutation import CONFIDENCE
 
@@ -89,7 +89,7 @@ class ShapleyValues:
     @property
     def lines(self) -> list[str]:
         return [
-            f"{len(self.ids)} {NAMES[self.split]} rows, {self.background} as background, "
+            f"{len(self.ids)} {SPLIT_NAMES[self.split]} rows, {self.background} as background, "
             f"{self.permutations} orders of the inputs; predicted is "
             f"{', '.join(dict.fromkeys(self.of))}.",
             "The values of a row sum to its prediction minus the mean of those for the background.",

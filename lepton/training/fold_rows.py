@@ -96,10 +96,12 @@ def unlearned_line(data: Data, folds: list[np.ndarray]) -> str | None:
     ]
     if not alone:
         return None
-    named = ", ".join([*alone[:MOST_NAMED], *_more(len(alone) - MOST_NAMED)])
+    named = alone[:MOST_NAMED]
+    if len(alone) > MOST_NAMED:
+        named.append(f"{len(alone) - MOST_NAMED} more such")
     return (
-        f"validation: rows that lie in one fold alone, where the learner knows no such: {named}; "
-        "in two folds they would tell what is learned from them"
+        "validation: rows that lie in one fold alone are predicted by what has learned no such "
+        f"row: {', '.join(named)}"
     )
 
 
@@ -112,7 +114,3 @@ def _kinds_of_rows(data: Data) -> Iterator[tuple[str, np.ndarray]]:
         else:
             yield f"with label {name!r}", target[:, i] > 0
             yield f"without label {name!r}", target[:, i] == 0
-
-
-def _more(count: int) -> list[str]:
-    return [f"{count} more such"] if count > 0 else []

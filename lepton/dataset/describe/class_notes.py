@@ -34,9 +34,11 @@ def balance_notes(target: Target, noun: str, where: str) -> list[CleaningNote]:
 
 def absent_class_notes(splits: dict[str, dict[str, Tensor]], spec: DataSpec) -> list[CleaningNote]:
     """Classes that val or test lack, and labels that train lacks."""
-    told = [*(["train"] if spec.task == "multilabel" else []), *held_out(splits)]
+    is_multilabel = spec.task == "multilabel"
+    told = [*(["train"] if is_multilabel else []), *held_out(splits)]
+    noun = "label" if is_multilabel else "class"
     return [
-        CleaningNote(f"class {name!r} is absent from {split}", 0, f"the {split} split")
+        CleaningNote(f"{noun} {name!r} is absent from {split}", 0, f"the {split} split")
         for split in told
         for name in _absent_classes(splits[split]["target"], spec)
     ]
