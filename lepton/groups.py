@@ -140,10 +140,7 @@ GROUPS = {  # methods in the order in which they are prepared
         earlier="none",
     ),
     "evaluation": Group(
-        targets=("lepton.evaluation.",),
-        several=True,
-        earlier="none",
-        trains=False,
+        targets=("lepton.evaluation.",), several=True, earlier="none", trains=False
     ),
     "logger": Group(
         targets=("lepton.logger.", "pytorch_lightning.loggers."),
@@ -204,6 +201,7 @@ REVISIONS: dict[str, tuple[str, ...]] = {
         "a start that has learned may stay the best",
     ),
     "preprocessing": ("columns of the run that training starts from keep its preprocessing",),
+    "lepton.model.tfidf_linear.TfidfLinear": ("all folds are predicted with one strength",),
 }
 HEEDED_WITH = {"linear_probe": "finetune"}  # keys of the root that only runs with the group heed
 METHOD_CLASS = "lepton.method.Method"  # that every method derives from

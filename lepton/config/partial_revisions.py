@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lepton.config.renamed_layers import had_other_layers
+from lepton.config.validation import INSIDE
 from lepton.pretrained.weight_files import is_network_run, weight_files
 
 Config = Mapping[str, Any]
@@ -45,12 +46,18 @@ def _starts_from_run(config: Config) -> bool:
     return is_network_run(path) or not weight_files(path)
 
 
+def _validates_inside(config: Config) -> bool:
+    given, shots = (_value(config, "dataset", key) for key in ("validation", "shots"))
+    return given == INSIDE or (given is None and shots is not None)
+
+
 TOUCHES: dict[str, Callable[[Config], bool]] = {  # by the sentence in REVISIONS of lepton.groups
     "1 counts in the last bin of ece": _monitors_ece,
     "batches of a step count by their class weights": _weighs_several_batches,
     "metrics count rows by dataset.weight": _weighs_rows,
     "a block is a layer, with what follows it; all before the blocks is one": had_other_layers,
     "a start that has learned may stay the best": _starts_learned,
+    "all folds are predicted with one strength": _validates_inside,
     "columns of the run that training starts from keep its preprocessing": _starts_from_run,
 }
 

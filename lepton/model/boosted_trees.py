@@ -2,9 +2,10 @@
 
 import json
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -14,8 +15,8 @@ from lepton.compat.optional import import_optional
 from lepton.config.upper_bounds import refuse_beyond_cores
 from lepton.errors import ConfigError
 from lepton.foreign_text import spreadsheet_safe
-from lepton.model.fold_iterations import FoldIterations, Rows, mean_losses
-from lepton.model.sklearn_models import predict_task, weighted_targets
+from lepton.model.iterative_model import IterativeModel, Rows, mean_losses
+from lepton.model.sklearn_models import Sample, predict_task, samples
 from lepton.model.tree_features import TreeFeatures
 from lepton.spec import DataSpec
 from lepton.storage.run_files import naming_damage, read_run_bytes, read_run_json
@@ -24,20 +25,6 @@ from lepton.values.bounds import AtLeast1
 
 Choice = TypeVar("Choice")
 STATE_FILE, IMPORTANCE_FILE = "model.json", "model.importance.csv"
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Rows to learn from or to stop by. Shapes: x (N, F), y (N,), weight (N,) or None."""
-
-    x: np.ndarray
-    y: np.ndarray
-    weight: np.ndarray | None
-
-    @property
-    def can_be_scored(self) -> bool:
-        """True where there are rows, and one of them weighs."""
-        return len(self.y) > 0 if self.weight is None else bool(self.weight.any())
 
 
 @dataclass(frozen=True)
@@ -57,7 +44,7 @@ class FittedOutput:
     classes_: np.ndarray
 
 
-class BoostedTrees(FoldIterations):
+class BoostedTrees(IterativeModel):
     """Trees of a library that fits them, with categories and missing values as it treats them.
 
     There is one model, for multilabel one a label. A derived class says how trees are boosted,
@@ -68,6 +55,7 @@ class BoostedTrees(FoldIterations):
     weighs_rows = True
     library: ClassVar[str]  # the package
     ending: ClassVar[str]  # of files of trees
+    iterations: int
 
     def __init__(
         self, *, spec: DataSpec, patience: AtLeast1 | None, threads: AtLeast1 | None, seed: int
@@ -107,7 +95,6 @@ class BoostedTrees(FoldIterations):
 
         Shapes: weights (classes,); for multilabel (labels,), each on a label's positives.
         """
-        self.learned = train, weights
         self._fit(train, val, weights)
 
     @property
@@ -117,17 +104,19 @@ class BoostedTrees(FoldIterations):
     def val_losses(self) -> list[float]:
         return [row["val/loss"] for row in self.history if "val/loss" in row]
 
-    def fit_all(self, train: Rows, weights: Tensor | None) -> None:
-        self.patience = None  # there are no losses to wait for
+    def settle(self, iterations: int, folds: Sequence[Self]) -> None:
+        self.iterations = iterations
+
+    def fit_without_stopping(self, train: Rows, weights: Tensor | None) -> None:
         self._fit(train, None, weights)
 
     def _fit(self, train: Rows, val: Rows | None, weights: Tensor | None) -> None:
-        x = self.features.matrix(train)
-        x_val = None if val is None else self.features.matrix(val)
+        learned = samples(self.features.matrix(train), train, weights, self.spec.task)
+        held_out: Sequence[Sample | None] = [None] * len(learned)
+        if val is not None:
+            held_out = samples(self.features.matrix(val), val, weights, self.spec.task)
         self.outputs, fits = [], []
-        for learned, held in weighted_targets(train, val or train, weights, self.spec.task):
-            held_out = None if x_val is None else Sample(x_val, held.y, held.weight)
-            classes, boosted = self._fit_output(Sample(x, learned.y, learned.weight), held_out)
+        for classes, boosted in map(self._fit_output, learned, held_out):
             self.outputs.append(FittedOutput(boosted and boosted.trees, classes))
             fits += [boosted] if boosted else []
         self.history = mean_history([fit.losses for fit in fits], self._loss_unit())
@@ -190,21 +179,24 @@ class BoostedTrees(FoldIterations):
     def _fit_output(self, train: Sample, val: Sample | None) -> tuple[np.ndarray, Boosted | None]:
         """The classes of an output, none for numbers, and its trees, None for a single class."""
         if self.spec.task == "regression":
-            return np.array([]), self._boosted(
-                self._standardized(train), val and self._standardized(val), 0
-            )
+            val = val and self._scorable(val, None)
+            trees = self._boosted(self._standardized(train), val and self._standardized(val), 0)
+            return np.array([]), trees
         classes = np.unique(train.y)
         if len(classes) == 1:
             return classes, None
-        if val is not None:  # libraries know no other class than those of training
-            val = _numbered(_some(val, np.isin(val.y, classes)), classes)
+        val = val and self._scorable(val, classes)
+        val = val and _numbered(val, classes)
         return classes, self._boosted(_numbered(train, classes), val, len(classes))
+
+    def _scorable(self, val: Sample, classes: np.ndarray | None) -> Sample | None:
+        scorable = val.scorable(classes)
+        if scorable is None and self.patience is not None:
+            log_once("model.patience: validation rows that cannot be scored stop no training")
+        return scorable
 
     def _boosted(self, train: Sample, val: Sample | None, classes: int) -> Boosted:
         """Raises: ConfigError for values that the library refuses."""
-        val = val if val and val.can_be_scored else None
-        if val is None and self.patience is not None:
-            log_once("model.patience does nothing: no row of validation can be scored")
         try:
             return self.boost(train, val, classes)
         except self.refusals() as e:
@@ -242,11 +234,6 @@ def by_classes(classes: int, numbers: Choice, two: Choice, more: Choice) -> Choi
 def _numbered(sample: Sample, classes: np.ndarray) -> Sample:
     """Rows whose classes are numbered as training holds them."""
     return replace(sample, y=np.searchsorted(classes, sample.y))
-
-
-def _some(sample: Sample, rows: np.ndarray) -> Sample:
-    weight = None if sample.weight is None else sample.weight[rows]
-    return Sample(sample.x[rows], sample.y[rows], weight)
 
 
 def mean_history(losses: list[dict[str, list[float]]], unit: float) -> list[dict[str, float]]:

@@ -8,7 +8,8 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from lepton.model.boosted_trees import Boosted, BoostedTrees, Sample, by_classes
+from lepton.model.boosted_trees import Boosted, BoostedTrees, by_classes
+from lepton.model.sklearn_models import Sample
 from lepton.values.bounds import Above0, Above0To1, AtLeast1, NotBelow0
 
 
@@ -35,8 +36,8 @@ class CatBoost(BoostedTrees):
         **shared: Any,
     ):
         super().__init__(**shared)
+        self.iterations = iterations
         self.settings = {
-            "iterations": iterations,
             "learning_rate": learning_rate,
             "depth": depth,
             "l2_leaf_reg": l2_leaf_reg,
@@ -62,13 +63,16 @@ class CatBoost(BoostedTrees):
 
     def settle(self, iterations: int, folds: Sequence[Self]) -> None:
         """Keeps the rate of the folds' trees: CatBoost's own choice goes by the iterations."""
-        trees = [output.trees for fold in folds for output in fold.outputs if output.trees]
+        outputs = [output for fold in folds for output in fold.outputs]
+        trees = [output.trees for output in outputs if output.trees is not None]
         rates = [one.get_all_params()["learning_rate"] for one in trees]
-        self.settings |= {"iterations": iterations, "learning_rate": float(np.mean(rates))}
+        self.settings["learning_rate"] = float(np.mean(rates))
+        super().settle(iterations, folds)
 
     def boost(self, train: Sample, val: Sample | None, classes: int) -> Boosted:
         loss = by_classes(classes, "RMSE", "Logloss", "MultiClass")
         given = {key: value for key, value in self.settings.items() if value is not None}
+        given["iterations"] = self.iterations
         if val is None:
             given = {key: value for key, value in given.items() if not key.startswith("od_")}
         trees = self.package.CatBoost({**given, "loss_function": loss})

@@ -16,22 +16,26 @@ from torch import Tensor
 from lepton.compat import skops
 from lepton.compat.sklearn import BOOSTING_TYPES, InvalidParameterError
 from lepton.errors import ConfigError
-from lepton.model.fold_iterations import FoldIterations, Rows, mean_losses
+from lepton.model.iterative_model import (
+    IterativeModel,
+    Rows,
+    mean_losses,
+    remark_on_few_rows,
+)
 from lepton.model.sklearn_models import (
     MODEL_FILE,
-    WeightedTarget,
+    Sample,
     predict_task,
     read_skops,
-    weighted_targets,
+    samples,
 )
-from lepton.model.tree_features import remark_on_few_rows
 from lepton.spec import DataSpec
 from lepton.values.bounds import Above0, Above0To1, AtLeast1, NotBelow0
 
 MAX_CATEGORIES = 255  # scikit-learn's limit; features with more count as ordered numbers
 
 
-class GradientBoosting(FoldIterations):
+class GradientBoosting(IterativeModel):
     """scikit-learn's histogram boosting, stopped by the validation split; one model a label.
 
     Predicts from the iteration of the lowest validation loss, as networks keep their best epoch.
@@ -57,6 +61,7 @@ class GradientBoosting(FoldIterations):
         self.spec, self.threads = spec, threads
         self.models: list[BaseEstimator] = []
         self.history: list[dict[str, float]] = []
+        self.best_epoch = 0
         self.settings = {
             "learning_rate": learning_rate,
             "max_iter": max_iter,
@@ -75,7 +80,6 @@ class GradientBoosting(FoldIterations):
 
         Shapes: weights (classes,); for multilabel (labels,), each on a label's positives.
         """
-        self.learned = train, weights
         self._fit(train, val, weights)
 
     @property
@@ -89,17 +93,18 @@ class GradientBoosting(FoldIterations):
     def settle(self, iterations: int, folds: Sequence[Self]) -> None:
         self.settings |= {"max_iter": iterations}
 
-    def fit_all(self, train: Rows, weights: Tensor | None) -> None:
+    def fit_without_stopping(self, train: Rows, weights: Tensor | None) -> None:
         self._fit(train, None, weights)
 
     def _fit(self, train: Rows, val: Rows | None, weights: Tensor | None) -> None:
-        x = feature_matrix(train)
-        x_val = None if val is None else feature_matrix(val)
-        remark_on_few_rows("model.min_samples_leaf", self.settings["min_samples_leaf"], len(x))
-        self.models = []
-        for learned, held in weighted_targets(train, val or train, weights, self.spec.task):
-            with threadpool_limits(self.threads), _refused_values():
-                self.models.append(self._fit_one(x, learned, x_val, held))
+        learned = samples(feature_matrix(train), train, weights, self.spec.task)
+        held_out: Sequence[Sample | None] = [None] * len(learned)
+        if val is not None:
+            held_out = samples(feature_matrix(val), val, weights, self.spec.task)
+        least = self.settings["min_samples_leaf"]
+        remark_on_few_rows("model.min_samples_leaf", least, len(train["target"]))
+        with threadpool_limits(self.threads), _refused_values():
+            self.models = list(map(self._fit_one, learned, held_out))
 
     def predict(self, inputs: dict[str, Tensor]) -> Tensor:
         """Probabilities, or for regression values in the target's own unit.
@@ -125,23 +130,17 @@ class GradientBoosting(FoldIterations):
         """
         self.models = read_skops(folder / MODEL_FILE, BOOSTING_TYPES)
 
-    def _fit_one(
-        self, x: np.ndarray, learned: WeightedTarget, x_val: np.ndarray | None, held: WeightedTarget
-    ) -> BaseEstimator:
-        if self.spec.task == "regression":
-            kind, scorable = HistGradientBoostingRegressor, np.full(len(held.y), fill_value=True)
-        else:
-            if len(np.unique(learned.y)) == 1:
-                return DummyClassifier(strategy="prior").fit(x, learned.y)
-            kind = HistGradientBoostingClassifier
-            scorable = np.isin(held.y, learned.y)  # it cannot score a class that it never saw
-        weight = None if held.weight is None else held.weight[scorable]
-        can_stop = x_val is not None and bool((scorable if weight is None else weight).any())
-        settings, held_out = {**self.settings, "early_stopping": can_stop}, {}
-        if x_val is not None and can_stop:
-            held_out = {"X_val": x_val[scorable], "y_val": held.y[scorable]}
-            held_out |= {"sample_weight_val": weight}
-        return kind(**settings).fit(x, learned.y, sample_weight=learned.weight, **held_out)
+    def _fit_one(self, learned: Sample, held_out: Sample | None) -> BaseEstimator:
+        classes = None if self.spec.task == "regression" else np.unique(learned.y)
+        if classes is not None and len(classes) == 1:
+            return DummyClassifier(strategy="prior").fit(learned.x, learned.y)
+        kind = HistGradientBoostingRegressor if classes is None else HistGradientBoostingClassifier
+        val = held_out and held_out.scorable(classes)
+        rows = {}
+        if val is not None:
+            rows = {"X_val": val.x, "y_val": val.y, "sample_weight_val": val.weight}
+        model = kind(**self.settings, early_stopping=val is not None)
+        return model.fit(learned.x, learned.y, sample_weight=learned.weight, **rows)
 
 
 @contextmanager

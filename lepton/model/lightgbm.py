@@ -1,13 +1,13 @@
 """LightGBM's trees, with categories and missing values as it splits them."""
 
-from collections.abc import Sequence
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import numpy as np
 
 from lepton.errors import ConfigError
-from lepton.model.boosted_trees import Boosted, BoostedTrees, Sample, by_classes
-from lepton.model.tree_features import remark_on_few_rows
+from lepton.model.boosted_trees import Boosted, BoostedTrees, by_classes
+from lepton.model.iterative_model import remark_on_few_rows
+from lepton.model.sklearn_models import Sample
 from lepton.values.bounds import Above0, Above0To1, AtLeast0, AtLeast1, NotBelow0
 
 
@@ -39,7 +39,7 @@ class LightGBM(BoostedTrees):
         super().__init__(**shared)
         if num_leaves < 2:
             raise ConfigError("model.num_leaves: 1; a tree needs 2 leaves at least")
-        self.n_estimators, self.min_child_samples = n_estimators, min_child_samples
+        self.iterations, self.min_child_samples = n_estimators, min_child_samples
         self.settings = {
             "learning_rate": learning_rate,
             "num_leaves": num_leaves,
@@ -57,9 +57,6 @@ class LightGBM(BoostedTrees):
             "force_row_wise": True,
             "verbosity": -1,
         }
-
-    def settle(self, iterations: int, folds: Sequence[Self]) -> None:
-        self.n_estimators = iterations
 
     def boost(self, train: Sample, val: Sample | None, classes: int) -> Boosted:
         settings = self.settings | by_classes(
@@ -79,7 +76,7 @@ class LightGBM(BoostedTrees):
         trees = self.package.train(
             settings,
             data,
-            self.n_estimators,
+            self.iterations,
             valid_sets=sets,
             valid_names=names,
             callbacks=callbacks,

@@ -1,6 +1,6 @@
 """Shared by models of scikit-learn: targets, class weights, predictions, files without code."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,27 +31,36 @@ def weights_by_class(weights: Tensor, task: str, label: int) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class WeightedTarget:
-    """The targets of rows for one model, and how much each row counts. Shapes: (N,)."""
+class Sample:
+    """Rows for one model, to learn from or to validate by, and how much each counts.
 
+    Shapes: x (N, F), perhaps sparse, y (N,), weight (N,) or None.
+    """
+
+    x: Any
     y: np.ndarray
     weight: np.ndarray | None
 
+    def scorable(self, learned: np.ndarray | None) -> "Sample | None":
+        """The rows that a model can be validated by which has `learned` these classes, None for
+        numbers; None where no such row weighs."""
+        some = np.full(len(self.y), True) if learned is None else np.isin(self.y, learned)
+        weight = None if self.weight is None else self.weight[some]
+        if not (some if weight is None else weight).any():
+            return None
+        return Sample(self.x[some], self.y[some], weight)
 
-def weighted_targets(
-    train: dict[str, Any], val: dict[str, Any], weights: Tensor | None, task: str
-) -> Iterator[tuple[WeightedTarget, WeightedTarget]]:
-    """Yields, for each model to fit, the targets of train and of val.
 
-    Shapes: weights (classes,), for multilabel (labels,).
+def samples(x: Any, rows: dict[str, Any], weights: Tensor | None, task: str) -> list[Sample]:
+    """A sample for each model to fit, one or for multilabel one a label.
+
+    Shapes: x (N, F); weights (classes,), for multilabel (labels,).
     """
-    targets = zip(target_columns(train["target"]), target_columns(val["target"]), strict=True)
-    for label, (y, y_val) in enumerate(targets):
+    made = []
+    for label, y in enumerate(target_columns(rows["target"])):
         by_class = None if weights is None else weights_by_class(weights, task, label)
-        yield (
-            WeightedTarget(y, weights_of_rows(train, by_class, y)),
-            WeightedTarget(y_val, weights_of_rows(val, by_class, y_val)),
-        )
+        made.append(Sample(x, y, weights_of_rows(rows, by_class, y)))
+    return made
 
 
 def weights_of_rows(

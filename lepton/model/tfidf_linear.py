@@ -18,11 +18,11 @@ from lepton.compat.sklearn import TEXT_TYPES
 from lepton.errors import ConfigError, DataError
 from lepton.model.sklearn_models import (
     MODEL_FILE,
+    Sample,
     predict_task,
     read_skops,
-    target_columns,
+    samples,
     weights_by_class,
-    weights_of_rows,
 )
 from lepton.spec import DataSpec
 from lepton.values.bounds import Above0, AtLeast1
@@ -76,21 +76,19 @@ class TfidfLinear:
 
         Shapes: weights (classes,); for multilabel (labels,), each on a label's positives.
         """
-        x, x_val = self._fit_vectorizers(train["texts"]), self._count_terms(val["texts"])
-        targets = zip(target_columns(train["target"]), target_columns(val["target"]), strict=True)
+        task = self.spec.task
+        learned = samples(self._fit_vectorizers(train["texts"]), train, None, task)
+        held_out = samples(self._count_terms(val["texts"]), val, None, task)
         self.models, self.chosen = [], []
-        weight, weight_val = (weights_of_rows(rows, None, rows["target"]) for rows in (train, val))
         with threadpool_limits(1):
-            for label, (y, y_val) in enumerate(targets):
-                by_class = None
-                if weights is not None:
-                    by_class = weights_by_class(weights, self.spec.task, label)
-                self.models.append(self._fit_best(x, y, x_val, y_val, by_class, weight, weight_val))
+            for label, (rows, val_rows) in enumerate(zip(learned, held_out, strict=True)):
+                by_class = None if weights is None else weights_by_class(weights, task, label)
+                self.models.append(self._fit_best(rows, val_rows, by_class))
 
     def fit_whole(
         self, train: dict[str, Any], weights: Tensor | None, folds: Sequence["TfidfLinear"]
     ) -> None:
-        """Learns from all rows with one strength, the nearest to the mean that `folds` chose."""
+        """Learns with one strength, the nearest to the mean of those that `folds` chose."""
         chosen = [_strength(model) for fold in folds for model in fold.chosen]
         of_folds = np.log(chosen or [self._middle])
         distances = np.abs(np.log(self.strengths) - np.mean(of_folds))
@@ -143,26 +141,32 @@ class TfidfLinear:
 
     def _fit_vectorizers(self, texts: np.ndarray) -> sparse.csr_matrix:
         self.vectorizers = [self._new_vectorizers() for _ in texts.T]
-        try:
-            for column, vectorizers in zip(texts.T, self.vectorizers, strict=True):
-                for vectorizer in vectorizers:
+        for column, vectorizers in zip(texts.T, self.vectorizers, strict=True):
+            for vectorizer in vectorizers:
+                try:
                     vectorizer.fit(column)
-        except ValueError:  # of scikit-learn, for a vocabulary without a term
-            raise DataError(self._no_terms(len(texts))) from None
+                except ValueError:  # of scikit-learn, for a vocabulary without a term
+                    raise DataError(self._no_terms(vectorizer, len(texts))) from None
         return self._count_terms(texts)
 
     @property
     def _middle(self) -> float:
         return self.strengths[len(self.strengths) // 2]
 
-    def _no_terms(self, texts: int) -> str:
-        none = "model=tfidf_linear: no word, or run of characters, stands in"
-        if (least := self.limits["min_df"]) == 1:
-            return f"{none} any of the {texts} texts that are learned from"
-        return (
-            f"{none} {least} of the {texts} texts that are learned from (model.min_documents); "
-            "model.min_documents=1 keeps more"
-        )
+    def _no_terms(self, vectorizer: TfidfVectorizer, texts: int) -> str:
+        """What is said where no term stands in as many texts as it must."""
+        least = self.limits["min_df"]
+        if least > texts:
+            return (
+                f"model.min_documents={least} is more than the {texts} texts that are learned from"
+            )
+        ways = [] if least == 1 else ["model.min_documents=1 keeps more"]
+        term = "word" if vectorizer.analyzer == "word" else "run of characters"
+        if term == "word" and self.ngram_ranges["char_wb"]:
+            ways.append("model.words=[] counts characters alone")
+        of = "any" if least == 1 else f"{least}"
+        line = f"model=tfidf_linear: no {term} stands in {of} of the {texts} texts"
+        return "; ".join([f"{line} that are learned from", *ways])
 
     def _count_terms(self, texts: np.ndarray) -> sparse.csr_matrix:
         """Shapes: texts (N, columns) -> (N, terms), tf-idf."""
@@ -174,25 +178,20 @@ class TfidfLinear:
         return sparse.hstack(blocks, format="csr")
 
     def _fit_best(
-        self,
-        x: sparse.csr_matrix,
-        y: np.ndarray,
-        x_val: sparse.csr_matrix,
-        y_val: np.ndarray,
-        class_weights: np.ndarray | None,
-        weight: np.ndarray | None,
-        weight_val: np.ndarray | None,
+        self, rows: Sample, val: Sample, class_weights: np.ndarray | None
     ) -> LogisticRegression | Ridge | DummyClassifier:
         """The model of the strength with the lowest validation loss."""
-        is_number = self.spec.task == "regression"
-        if not is_number and len(np.unique(y)) == 1:
-            return DummyClassifier(strategy="prior").fit(x, y)
-        fitted = [self._linear(c, class_weights).fit(x, y, weight) for c in self.strengths]
-        scorable = np.full(len(y_val), True) if is_number else np.isin(y_val, y)
-        held = None if weight_val is None else weight_val[scorable]
-        if not (scorable if held is None else held).any():
+        classes = None if self.spec.task == "regression" else np.unique(rows.y)
+        if classes is not None and len(classes) == 1:
+            return DummyClassifier(strategy="prior").fit(rows.x, rows.y)
+        fitted = [
+            self._linear(strength, class_weights).fit(rows.x, rows.y, rows.weight)
+            for strength in self.strengths
+        ]
+        scorable = val.scorable(classes)
+        if scorable is None:
             return fitted[self.strengths.index(self._middle)]
-        losses = [_loss(model, x_val[scorable], y_val[scorable], held) for model in fitted]
+        losses = [_loss(model, scorable) for model in fitted]
         best = fitted[int(np.argmin(losses))]
         self.chosen.append(best)
         return best
@@ -213,14 +212,9 @@ def _strength(model: LogisticRegression | Ridge) -> float:
     return 1 / model.alpha if isinstance(model, Ridge) else model.C
 
 
-def _loss(
-    model: LogisticRegression | Ridge,
-    x: sparse.csr_matrix,
-    y: np.ndarray,
-    weight: np.ndarray | None,
-) -> float:
+def _loss(model: LogisticRegression | Ridge, rows: Sample) -> float:
     """The mean loss of rows, all of whose classes the model knows."""
     if isinstance(model, Ridge):
-        return float(np.average(np.square(model.predict(x) - y), weights=weight))
-    probabilities = model.predict_proba(x)
-    return log_loss(y, probabilities, labels=model.classes_, sample_weight=weight)
+        return float(np.average(np.square(model.predict(rows.x) - rows.y), weights=rows.weight))
+    probabilities = model.predict_proba(rows.x)
+    return log_loss(rows.y, probabilities, labels=model.classes_, sample_weight=rows.weight)

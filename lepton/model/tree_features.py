@@ -6,16 +6,6 @@ import numpy as np
 from torch import Tensor
 
 from lepton.spec import MISSING_CODE, MISSING_INDICATOR, DataSpec
-from lepton.storage.run_log import log_once
-
-
-def remark_on_few_rows(key: str, of_a_leaf: int, rows: int) -> None:
-    """Says where trees cannot split so few rows, and so predict one value."""
-    if rows < 2 * of_a_leaf:
-        log_once(
-            f"{key}={of_a_leaf}: a split takes {2 * of_a_leaf} rows, of which training has {rows}; "
-            "the trees predict one value, lower the key"
-        )
 
 
 class TreeFeatures:

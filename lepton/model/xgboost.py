@@ -1,11 +1,11 @@
 """XGBoost's trees, with categories and missing values as it splits them."""
 
-from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
-from lepton.model.boosted_trees import Boosted, BoostedTrees, Sample, by_classes
+from lepton.model.boosted_trees import Boosted, BoostedTrees, by_classes
+from lepton.model.sklearn_models import Sample
 from lepton.values.bounds import Above0, Above0To1, AtLeast0, AtLeast1, NotBelow0
 
 
@@ -33,7 +33,7 @@ class XGBoost(BoostedTrees):
         **shared: Any,
     ):
         super().__init__(**shared)
-        self.n_estimators = n_estimators
+        self.iterations = n_estimators
         self.settings = {
             "eta": learning_rate,
             "max_depth": max_depth,
@@ -50,9 +50,6 @@ class XGBoost(BoostedTrees):
             "verbosity": 0,
         }
 
-    def settle(self, iterations: int, folds: Sequence[Self]) -> None:
-        self.n_estimators = iterations
-
     def boost(self, train: Sample, val: Sample | None, classes: int) -> Boosted:
         objective = by_classes(
             classes,
@@ -66,7 +63,7 @@ class XGBoost(BoostedTrees):
         trees = self.package.train(
             self.settings | objective,
             sets[0][0],
-            self.n_estimators,
+            self.iterations,
             evals=sets,
             evals_result=losses,
             early_stopping_rounds=self.patience if val is not None else None,

@@ -28,10 +28,11 @@ class SelfFittingModel(Protocol):
     knows, where these are not lepton's with a target; one that heeds the key `weight` (N,) of
     rows, which `dataset.weight` gives, says `weighs_rows = True`. `facts()` may add to
     `Learner.facts`. One that has `fit_whole(train, weights, folds)` can be validated inside of the
-    training rows: it is then fitted to all of them, with what the fitted models of folds chose, and
-    may change these, which predict afterwards. One that learns by iterations may leave in `history`
-    a row for each, and in `best_epoch` the one that it predicts from, as networks have them of
-    epochs.
+    training rows: with what the fitted models of folds chose it is then fitted to all of them, and
+    others to those of each fold, which predict what is left out of it. One whose folds choose
+    nothing says `chooses = False`, and these predict themselves. One that learns by iterations may
+    leave in `history` a row for each, and in `best_epoch` the one that it predicts from, as
+    networks have them of epochs.
     """
 
     def fit(self, train: Rows, val: Rows, weights: Tensor | None) -> None:
@@ -94,6 +95,11 @@ class Estimator:
         self.model.fit_whole(train, self.task.estimator_weights(), models)  # type: ignore[attr-defined]
         self._take_history()
         self.seconds = time.perf_counter() - began
+
+    @property
+    def chooses(self) -> bool:
+        """True where folds choose what `fit_whole` goes by."""
+        return bool(getattr(self.model, "chooses", True))
 
     def _take_history(self) -> None:
         self.history = list(getattr(self.model, "history", []))

@@ -97,20 +97,28 @@ def _fit_estimator(
 ) -> Tensor:
     """Fits a model that fits itself to all rows; returns the predictions of the folds' models."""
     began, kept = time.perf_counter(), None
-    parts = [fold_data(data, held_out) for held_out in folds]
     fitted = [Estimator(config, data.spec) for _ in folds]
-    for fold, part in zip(fitted, parts, strict=True):
-        fold.fit(part, folder)
+    for fold, held_out in zip(fitted, folds, strict=True):
+        fold.fit(fold_data(data, held_out), folder)
     estimator.fit_whole(data, fitted)
     rows = len(data.splits["train"]["id"])
-    for fold, part, held_out in zip(fitted, parts, folds, strict=True):
+    for fold, held_out in zip(fitted, folds, strict=True):
+        part = fold_data(data, held_out)
+        if estimator.chooses:
+            fold = Estimator(config, data.spec)
+            fold.fit_whole(part, fitted)
         predicted = fold.predict(part.splits["val"])
         kept = _placed(kept, predicted, torch.from_numpy(held_out), rows, dim=0)
     assert kept is not None
     if ranked(scores_of_epochs(estimator.task, kept[None], data.splits["val"]))[0] == -math.inf:
         raise undefined_for_predictions(estimator.task, data.splits["val"])
     estimator.seconds = time.perf_counter() - began
-    log_once(f"validation: {len(folds)} folds of the {rows} training rows, then all are fitted")
+    chosen = ""
+    if estimator.chooses and estimator.history:
+        chosen = f" choose iteration {estimator.best_epoch + 1}"
+    log_once(
+        f"validation: {len(folds)} folds of the {rows} training rows{chosen}; all are fitted then"
+    )
     return kept
 
 

@@ -10,6 +10,20 @@ from lepton.config.younger_keys import changes_of
 @pytest.mark.parametrize(
     ("words", "is_touched"),
     [
+        ((), False),
+        (("dataset.validation=inside",), True),
+        (("dataset.shots=8",), True),
+        (("dataset.shots=8", "dataset.validation=outside"), False),
+    ],
+)
+def test_words_that_folds_validate_are_predicted_with_one_strength(words, is_touched):
+    config = compose("dataset=vader", "model=tfidf_linear", *words)
+    assert bool(changes_of(OmegaConf.to_container(config)).get("model", ())) == is_touched
+
+
+@pytest.mark.parametrize(
+    ("words", "is_touched"),
+    [
         (("model=mlp_small", "finetune=full", "init_from=weights.safetensors"), True),
         (("dataset=vader", "model=minilm", "finetune=head"), False),
         (("dataset=vader", "model=minilm", "finetune=lp_ft"), True),

@@ -34,9 +34,9 @@ ARCHITECTURES = {
     "hubert": {**WAVES, "feat_extract_norm": "layer"},
     "audio-spectrogram-transformer": {**SMALL, "num_mel_bins": 32, "max_length": 48},
 }
+OF_32_BITS = 2e-5  # apart are sums of other orders on other processors
 # what onnxruntime 1.32 says: of `sweep()` every 40th frame and 6th band, of a pattern every 12th
 # number of each window
-OF_32_BITS = 2e-5  # apart are sums of other orders on other processors
 MEL = [
     [-4.928417, -4.928417, -4.928417, -4.928417, -4.928417, -4.928417],
     [-4.928417, 1.0120081, -3.6381292, -4.928417, -4.928417, -4.928417],

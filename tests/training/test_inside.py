@@ -13,6 +13,7 @@ from lepton.config.identity import canonical_config, run_folder
 from lepton.dataset.load.step_rows import rows_of_a_step
 from lepton.errors import DataError
 from lepton.finetune.machinery import fine_tuning
+from lepton.model.tfidf_linear import TfidfLinear, _strength
 from lepton.run import train_checked
 from lepton.storage import run_log
 from lepton.storage.predictions import read_predictions
@@ -355,7 +356,7 @@ def test_of_few_rows_a_line_says_what_folds_would_spare(lepton, monkeypatch, ove
     monkeypatch.setattr(run_log, "SHOWN_LINES", set())
     words = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=1", *overrides)
     _, _, errors = lepton("train", *words)
-    assert ("rows choose the epoch, and are not trained on" in errors) == is_said
+    assert ("rows validate, and are not trained on" in errors) == is_said
 
 
 def test_regression_is_divided_by_chance(here, run):
@@ -409,23 +410,55 @@ def test_rows_of_a_class_in_one_fold_are_predicted_without_it(run, here, monkeyp
     val = read_predictions(folder, "val")
     assert (val.prediction[:, 2] == 0).tolist() == (val.target == 2).tolist()
     assert np.isfinite(read_result(folder).metrics["val/log_loss"])
-    assert "5 of class 'c'; in two" in (folder / "log.txt").read_text()
+    assert "has learned no such row: 5 of class 'c'\n" in (folder / "log.txt").read_text()
+
+
+def test_words_of_all_folds_are_predicted_with_the_strength_that_they_choose_together(
+    run, here, monkeypatch
+):
+    rng, chosen, fit_whole = np.random.default_rng(0), [], TfidfLinear.fit_whole
+    rows = [(" ".join(rng.choice([*"abcdefgh"], 5) + "x"), y) for y in "mn" * 20]
+    told = [(f"{text} {y}x" if rng.random() < 0.4 else text, y) for text, y in rows]
+    pd.DataFrame(told, columns=["text", "y"]).to_csv("texts.csv", index=False)
+
+    def recording(model, train, weights, folds):
+        fit_whole(model, train, weights, folds)
+        chosen.append(({_strength(one) for fold in folds for one in fold.chosen}, model.strengths))
+
+    monkeypatch.setattr(TfidfLinear, "fit_whole", recording)
+    data = ("dataset=text_csv", "dataset.path=texts.csv", "dataset.text=text", "dataset.target=y")
+    words = (*data, "dataset.test_size=0", "model=tfidf_linear", "dataset.validation=inside")
+    val = read_predictions(run(*words, "model.strengths=[0.01,1,100]"), "val")
+    of_folds, [strength] = chosen[0]
+    assert len(of_folds) > 1, "folds differ, or this says nothing"
+    assert chosen == [(of_folds, [strength])] * 6
+    again = read_predictions(run(*words, f"model.strengths=[{strength}]"), "val")
+    assert torch.equal(val.prediction, again.prediction)
 
 
 @pytest.mark.parametrize("model", ["gradient_boosting", "xgboost", "lightgbm", "catboost"])
 @pytest.mark.parametrize("given", ["groups", "weights"])
-def test_trees_go_on_where_a_fold_has_nothing_to_stop_by(run, here, model, given):
+def test_trees_go_on_where_a_fold_has_nothing_to_stop_by(run, here, monkeypatch, model, given):
     """Its rows are of a class that the others lack, or weigh nothing."""
     if model != "gradient_boosting":
         pytest.importorskip(model)
     i = np.arange(60)
     group = np.where(i % 3 == 2, "e", np.char.add("g", (i % 2).astype(str)))
     frame = pd.DataFrame({"x": i % 3 + i / 99, "z": i % 7, "y": [*("abc" * 20)], "g": group})
-    frame.assign(w=np.isin(i, [0, 1, 2, 30, 31, 32]).astype(int)).to_csv("rows.csv", index=False)
+    frame.assign(w=(i < 3).astype(int)).to_csv("rows.csv", index=False)
     data = ("dataset=csv", "dataset.path=rows.csv", "dataset.target=y", "dataset.test_size=0")
     words = ("dataset.split=group", "dataset.split_column=g", "dataset.drop=[w]")
     if given == "weights":
         words = ("dataset.weight=w", "dataset.drop=[g]")
+    weights = []
+
+    def weighing(data, count):
+        folds = fold_positions(data, count)
+        if given == "weights":
+            weights.extend(data.splits["train"]["weight"][held].sum().item() for held in folds)
+        return folds
+
+    monkeypatch.setattr(inside, "fold_positions", weighing)
     keys = {"gradient_boosting": "max_iter", "catboost": "iterations"}
     length = f"model.{keys.get(model, 'n_estimators')}=9"
     folder = run(*data, *words, f"model={model}", length, "dataset.validation=inside")
@@ -433,6 +466,8 @@ def test_trees_go_on_where_a_fold_has_nothing_to_stop_by(run, here, model, given
     assert np.isfinite(read_result(folder).metrics["val/log_loss"])
     if given == "groups":
         assert (val.prediction[:, 2] == 0).tolist() == (val.target == 2).tolist()
+    else:
+        assert min(weights) == 0 < sum(weights) == 3
 
 
 def test_labels_that_a_fold_knows_none_of_are_told_and_counted(run, here):
@@ -453,8 +488,8 @@ def test_labels_that_a_fold_knows_none_of_are_told_and_counted(run, here):
     assert (val.prediction[3, 1], val.prediction[5, 3]) == (0, 1)
     assert np.isfinite(read_result(folder).metrics["val/log_loss"])
     log = (folder / "log.txt").read_text()
-    assert "1 with label 'once', 1 without label 'missed'; in two" in log
-    assert "class 'never' is absent from train" in log
+    assert "no such row: 1 with label 'once', 1 without label 'missed'\n" in log
+    assert "label 'never' is absent from train" in log
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Trees that folds of the training rows stop: held against the libraries, called by hand."""
+"""Trees whose iterations folds choose: held against the libraries, called by hand."""
 
 import catboost
 import lightgbm
@@ -86,15 +86,17 @@ def noisy(tree_data):
 
 
 def inside(build, library, spec, train, **changes):
-    """A model that is fitted to all rows after three were fitted to folds of them."""
+    """Models that are fitted to all rows, and to those of each fold, after three were fitted to
+    the folds and validated."""
     keys = {KEYS.get(library, "n_estimators"): MOST, "patience": MOST, **changes}
     folds = [build(library, spec, **keys) for _ in FOLDS]
-    for fold, held_out in zip(folds, FOLDS, strict=True):
-        learned = some(train, np.setdiff1d(np.arange(300), held_out))
-        fold.fit(learned, some(train, held_out))
-    whole = build(library, spec, **keys)
-    whole.fit_whole(train, None, folds)
-    return whole, folds
+    parts = [some(train, np.setdiff1d(np.arange(300), held_out)) for held_out in FOLDS]
+    for fold, part, held_out in zip(folds, parts, FOLDS, strict=True):
+        fold.fit(part, some(train, held_out))
+    whole, *others = (build(library, spec, **keys) for _ in range(len(FOLDS) + 1))
+    for model, rows in zip((whole, *others), (train, *parts), strict=True):
+        model.fit_whole(rows, None, folds)
+    return whole, others
 
 
 def test_all_learn_as_long_as_is_best_for_what_folds_hold_out(noisy, build, library):
@@ -131,7 +133,10 @@ def test_a_fold_that_stopped_early_may_learn_longer_for_the_others(noisy, build)
     best = int((held + 6 * long).argmin())
     whole.fit_whole(train, None, [short, *others])
     assert len(curve) == 6 < best
-    assert [len(model.history) for model in (short, whole, *others)] == [best + 1] * 8
+    assert (len(whole.history), whole.best_epoch) == (best + 1, best)
+    assert [row["val/loss"] for row in whole.history] == pytest.approx(
+        held[: best + 1] / 7 + 6 / 7 * long[: best + 1]
+    )
 
 
 @pytest.mark.parametrize("library", ["lightgbm", "xgboost"])
