@@ -45,11 +45,11 @@ RATES = {  # learning rates to choose from, by kind of network
         "l2sp": (1e-4, 2e-4, 4e-4),
         "last_k": (1e-4, 3e-4, 1e-3),
         "gradual_unfreeze": (1e-4, 3e-4, 1e-3),
-        "norm": (1e-3, 3e-3, 1e-2),
+        "norm": (1e-3, 3e-3, 1e-2, 3e-2),
         "dora": (3e-4, 1e-3, 3e-3),
         "ia3": (3e-3, 1e-2, 3e-2),
         "vera": (4e-3, 1e-2, 3e-2),
-        "prompt": (1e-2, 3e-2, 1e-1),
+        "prompt": (1e-3, 3e-3, 1e-2, 3e-2),
         "adalora": (1e-3, 2e-3, 4e-3),
     },
     "table": {

@@ -462,8 +462,11 @@ def test_trees_go_on_where_a_fold_has_nothing_to_stop_by(run, here, monkeypatch,
     keys = {"gradient_boosting": "max_iter", "catboost": "iterations"}
     length = f"model.{keys.get(model, 'n_estimators')}=9"
     folder = run(*data, *words, f"model={model}", length, "dataset.validation=inside")
-    val = read_predictions(folder, "val")
+    val, log = read_predictions(folder, "val"), (folder / "log.txt").read_text()
     assert np.isfinite(read_result(folder).metrics["val/log_loss"])
+    iterations = read_result(folder).best_epoch + 1
+    assert (f"choose iteration {iterations};" in log) == (model in keys)
+    assert 1 <= iterations <= 9
     if given == "groups":
         assert (val.prediction[:, 2] == 0).tolist() == (val.target == 2).tolist()
     else:
