@@ -53,30 +53,6 @@ def commands(pages=GUIDES):
     return [list(words) for words in dict.fromkeys(map(tuple, found))]
 
 
-def short_commands():
-    """Those of the README, and one for each key or flag that a page shows, where that is short.
-
-    None needs runs before it, but in the README.
-    """
-    chosen = commands(["README.md"])
-    is_long = re.compile(
-        r" runs=| results | report | evaluate |finetune_strategies|shots=4,16|minilm|vader model="
-        r"|best_tabular|ablate_table|generator=copula rows"
-    )
-    seen = {name for words in chosen for name in named(words)}
-    # the longest first, which leave few keys to others
-    for words in sorted(commands(), key=len, reverse=True):
-        if not is_long.search(" ".join(words)) and not named(words) <= seen:
-            chosen.append(words)
-            seen |= named(words)
-    return chosen
-
-
-def named(words):
-    """The command, the flags and the keys of the words."""
-    return {word.partition("=")[0] for word in words[1:]}
-
-
 def single_runs():
     """The commands that train one run; then those of them in the README."""
     single = [w for w in commands() if w[1] == "train" and "-m" not in w]
@@ -164,7 +140,7 @@ def test_there_are_commands_to_run():
     assert len(PAGES) >= 12
 
 
-@pytest.mark.parametrize("words", quick(commands(), *short_commands()), ids=" ".join)
+@pytest.mark.parametrize("words", quick(commands(), *commands(["README.md"])), ids=" ".join)
 def test_a_shown_command_checks_or_answers(lepton, loans, pretrained, words, request):
     name, rest = words[1], words[2:]
     need_packages(words)

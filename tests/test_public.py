@@ -25,6 +25,7 @@ def test_train_load_and_load_model_speak_of_the_same_run(here):
     assert result.run in str(result)
 
 
+@pytest.mark.slow
 def test_the_command_reads_the_run_that_python_trained(here, command, fingerprint):
     result = train(compose(*WINE))
     folder = Path("runs/default") / result.run

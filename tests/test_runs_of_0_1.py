@@ -217,6 +217,7 @@ def test_a_stack_goes_on_where_it_was_stopped(earlier, on_cpu):
         assert_same(study / name, whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", FINISHED, ids=study_and_run)
 def test_it_is_verified_or_what_is_different_is_named(folder, earlier):
     lines, same = verify(folder)

@@ -51,6 +51,7 @@ def test_rows_have_numbers_of_their_own_whichever_batch_they_come_in():
     assert torch.equal(few, whole[rows])
 
 
+@pytest.mark.slow
 def test_a_training_keeps_the_contract_of_methods_and_leaves_torchs_generator(here):
     check_method(Kornia(operations={"RandomMotionBlur": BLUR}), *DATA["image"])
 

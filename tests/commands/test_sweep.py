@@ -57,6 +57,7 @@ def test_a_run_that_diverged_is_told_with_its_reason(here, lepton):
     assert line.endswith("Diverged: the loss is inf in epoch 3")
 
 
+@pytest.mark.slow
 def test_who_trains_a_run_is_told(trap, start, lepton):
     trap(1, "hang")
     process = start("train", "-m", "dataset=wine", "model=deadly", "seed=1")

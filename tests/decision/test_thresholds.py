@@ -28,6 +28,7 @@ def choose(p, y, threshold, task="binary", costs=COSTS):
     return choose_rule(p, y, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threshold", SCORES)
 @pytest.mark.parametrize("decimals", [1, 9])  # with many equal probabilities, and without
 def test_no_other_threshold_is_better_on_the_rows(threshold, decimals):

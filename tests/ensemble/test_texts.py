@@ -299,6 +299,7 @@ def test_texts_that_changed_since_are_told(train, ensemble, texts):
         ensemble("runs=texts", "method=soup", "keep=true")
 
 
+@pytest.mark.slow
 def test_adapters_whose_base_was_moved_are_averaged_where_it_is_found(tune, ensemble, check_folder):
     folders = [tune("finetune=lora", rate) for rate in RATES[1:]]
     for folder in folders:

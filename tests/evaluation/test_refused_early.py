@@ -82,6 +82,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("words", "line"), REFUSED)
 def test_check_says_it_of_what_would_be_trained(here, words, line):
     with pytest.raises(ConfigError) as error:

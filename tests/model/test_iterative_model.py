@@ -164,6 +164,7 @@ def test_rows_that_no_leaf_can_share_are_told(noisy, build, key, caplog, monkeyp
         assert (len(model.predict(test).unique()) == 1) == is_told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["multiclass", "multilabel", "regression"])
 def test_other_tasks_are_fitted_to_all_rows_too(task, tree_data, build, library, tmp_path):
     spec, train, _, test = tree_data(task, lowest=2)

@@ -45,6 +45,7 @@ def runs_in(folder):
     return sorted(path.parent.name for path in folder.glob("[!.]*/result.json"))
 
 
+@pytest.mark.slow
 def test_a_sweep_is_that_of_the_command_bit_for_bit(lepton, here, trained, fingerprint, capsys):
     swept = multirun(*WORDS, "study=python")
     assert swept.folder == Path("runs/python")

@@ -229,7 +229,7 @@ def built(name, kind, *words):
     return spec, build.component(config, "model", spec=spec), batch
 
 
-@pytest.mark.parametrize("name", quick(MODELS, "mlp", "ft_transformer", "cnn_small", "audio_cnn"))
+@pytest.mark.parametrize("name", quick(MODELS, "mlp", "ft_transformer", "cnn_small"))
 def test_a_row_of_which_nothing_is_left_is_its_partner_at_every_place(name):
     torch.set_default_dtype(torch.float32)
     count, kind, *words = MODELS[name]

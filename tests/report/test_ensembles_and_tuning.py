@@ -85,6 +85,7 @@ def test_a_number_that_is_compared_has_a_line_for_each_other_option(write_report
         assert f">{label}<" in svg
 
 
+@pytest.mark.slow
 def test_a_curve_stands_in_the_page_in_markdown_and_in_a_file(tuned_study, write_report):
     folder = write_report("--compare", "finetune,dataset.shots", "--curve", "dataset.shots")
     table = pd.read_csv(folder / "curve.csv").set_index(["dataset.shots", "finetune"])

@@ -212,6 +212,7 @@ def test_where_all_settings_have_the_mistake_it_is_refused(here, lepton):
     assert "dataset.val_fold=7: with dataset.val_folds=2, 0 to 1" in stderr
 
 
+@pytest.mark.slow
 def test_the_ensemble_of_a_sweep_is_made_of_the_models_whose_folds_are_all_there(
     here, capsys, monkeypatch
 ):

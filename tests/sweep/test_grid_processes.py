@@ -10,7 +10,7 @@ import pytest
 from lepton import load
 from lepton.storage.run_writing import record_failure
 from lepton.sweep.multirun import multirun, plan_runs
-from tests.quick import more_and_more, quick
+from tests.quick import more_and_more
 from tests.sweep.conftest import comparable_table
 
 BASIC = "hydra/launcher=basic"  # bit for bit, whatever the machine finds faster
@@ -66,7 +66,8 @@ def test_a_sweep_killed_at_random_times_ends_as_one_that_was_not(here, start, co
     assert [p.name for p in runs("long")] == load("long")["run"].tolist()
 
 
-@pytest.mark.parametrize("launcher", quick(["basic", "parallel"], "basic"))
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", ["basic", "parallel"])
 def test_two_processes_share_a_study_and_train_nothing_twice(trap, start, launcher):
     for seed in range(6):
         trap(seed, "nap")

@@ -366,6 +366,7 @@ def test_regression_is_divided_by_chance(here, run):
     assert read_result(folder).metrics["val/rmse"] == pytest.approx(squares, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_trees_learn_as_long_as_folds_say_and_are_judged_on_what_these_left_out(here, run):
     """By hand: scikit-learn's, for as many iterations as the trees that are fitted to all rows."""
     common = ("dataset=diabetes", "dataset.fraction=0.3", "model=gradient_boosting")
@@ -436,6 +437,7 @@ def test_words_of_all_folds_are_predicted_with_the_strength_that_they_choose_tog
     assert torch.equal(val.prediction, again.prediction)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["gradient_boosting", "xgboost", "lightgbm", "catboost"])
 @pytest.mark.parametrize("given", ["groups", "weights"])
 def test_trees_go_on_where_a_fold_has_nothing_to_stop_by(run, here, monkeypatch, model, given):

@@ -61,6 +61,7 @@ SAVED_RUNS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "name"), SAVED_RUNS)
 def test_a_run_rebuilt_from_its_folder_predicts_identically(model, name, tune):
     predictions, written = predictions_and_written(tune(name, model, "optimizer.lr=0.01"))
@@ -539,6 +540,7 @@ def test_random_tokens_before_the_text_are_no_start_that_may_be_kept(
     assert phase.starts_learned == is_kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [

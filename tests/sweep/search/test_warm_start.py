@@ -137,6 +137,7 @@ def test_cmaes_begins_with_the_numbers_of_what_it_is_told(training, search, stud
     assert proposed == expected
 
 
+@pytest.mark.slow
 def test_a_search_that_is_killed_or_enlarged_is_told_the_same(grid, search, training, study):
     training.stop_after = 3
     with pytest.raises(KeyboardInterrupt):
