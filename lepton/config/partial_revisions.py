@@ -5,15 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from lepton.config.renamed_layers import had_other_layers
-from lepton.config.validation import INSIDE
+from lepton.config.validation import is_inside, with_validation
+from lepton.groups import GROUPS
 from lepton.pretrained.weight_files import is_network_run, weight_files
 
 Config = Mapping[str, Any]
 
 
 def _value(config: Config, group: str, key: str) -> Any:
-    node = config.get(group)
-    return node.get(key) if isinstance(node, Mapping) else None  # else it is refused in a line
+    return (config.get(group) or {}).get(key)
 
 
 def _monitors_ece(config: Config) -> bool:
@@ -47,8 +47,7 @@ def _starts_from_run(config: Config) -> bool:
 
 
 def _validates_inside(config: Config) -> bool:
-    given, shots = (_value(config, "dataset", key) for key in ("validation", "shots"))
-    return given == INSIDE or (given is None and shots is not None)
+    return is_inside(with_validation({**config}))
 
 
 TOUCHES: dict[str, Callable[[Config], bool]] = {  # by the sentence in REVISIONS of lepton.groups
@@ -64,4 +63,8 @@ TOUCHES: dict[str, Callable[[Config], bool]] = {  # by the sentence in REVISIONS
 
 def touches(change: str, config: Config) -> bool:
     """True where a change of REVISIONS is about runs of this config: all, where nothing is said."""
-    return TOUCHES[change](config) if change in TOUCHES else True
+    if change not in TOUCHES:
+        return True
+    nodes = [node for name, node in config.items() if name in GROUPS]
+    is_whole = all(node is None or isinstance(node, Mapping) for node in nodes)
+    return is_whole and TOUCHES[change](config)  # others are refused in a line

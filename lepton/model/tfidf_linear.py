@@ -27,6 +27,8 @@ from lepton.model.sklearn_models import (
 from lepton.spec import DataSpec
 from lepton.values.bounds import Above0, AtLeast1
 
+TERMS = {"word": "word", "char_wb": "run of characters"}  # by scikit-learn's name of an analyzer
+
 
 class TfidfLinear:
     """Logistic regression, for numbers ridge regression, on tf-idf; one model a label.
@@ -142,30 +144,31 @@ class TfidfLinear:
     def _fit_vectorizers(self, texts: np.ndarray) -> sparse.csr_matrix:
         self.vectorizers = [self._new_vectorizers() for _ in texts.T]
         for column, vectorizers in zip(texts.T, self.vectorizers, strict=True):
-            for vectorizer in vectorizers:
-                try:
-                    vectorizer.fit(column)
-                except ValueError:  # of scikit-learn, for a vocabulary without a term
-                    raise DataError(self._no_terms(vectorizer, len(texts))) from None
+            without = [v for v in vectorizers if not _finds_terms(v, column)]
+            if without:
+                raise DataError(self._no_terms(vectorizers, without, len(texts)))
         return self._count_terms(texts)
 
     @property
     def _middle(self) -> float:
         return self.strengths[len(self.strengths) // 2]
 
-    def _no_terms(self, vectorizer: TfidfVectorizer, texts: int) -> str:
-        """What is said where no term stands in as many texts as it must."""
+    def _no_terms(
+        self, vectorizers: list[TfidfVectorizer], without: list[TfidfVectorizer], texts: int
+    ) -> str:
+        """What is said of the vectorizers `without` a term that stands in as many texts as it
+        must."""
         least = self.limits["min_df"]
         if least > texts:
             return (
                 f"model.min_documents={least} is more than the {texts} texts that are learned from"
             )
         ways = [] if least == 1 else ["model.min_documents=1 keeps more"]
-        term = "word" if vectorizer.analyzer == "word" else "run of characters"
-        if term == "word" and self.ngram_ranges["char_wb"]:
+        if len(without) < len(vectorizers):  # a word is a run of characters too
             ways.append("model.words=[] counts characters alone")
+        terms = " or ".join(TERMS[vectorizer.analyzer] for vectorizer in without)
         of = "any" if least == 1 else f"{least}"
-        line = f"model=tfidf_linear: no {term} stands in {of} of the {texts} texts"
+        line = f"model=tfidf_linear: no {terms} stands in {of} of the {texts} texts"
         return "; ".join([f"{line} that are learned from", *ways])
 
     def _count_terms(self, texts: np.ndarray) -> sparse.csr_matrix:
@@ -205,6 +208,15 @@ class TfidfLinear:
             max_iter=self.max_iter,
             random_state=self.seed,
         )
+
+
+def _finds_terms(vectorizer: TfidfVectorizer, texts: np.ndarray) -> bool:
+    """Fits a vectorizer; False where it finds no term to count."""
+    try:
+        vectorizer.fit(texts)
+    except ValueError:  # of scikit-learn, for a vocabulary without a term
+        return False
+    return True
 
 
 def _strength(model: LogisticRegression | Ridge) -> float:

@@ -14,11 +14,14 @@ from lepton.config.younger_keys import changes_of
         (("dataset.validation=inside",), True),
         (("dataset.shots=8",), True),
         (("dataset.shots=8", "dataset.validation=outside"), False),
+        (("dataset.shots=1",), False),  # which no fold divides
     ],
 )
 def test_words_that_folds_validate_are_predicted_with_one_strength(words, is_touched):
-    config = compose("dataset=vader", "model=tfidf_linear", *words)
-    assert bool(changes_of(OmegaConf.to_container(config)).get("model", ())) == is_touched
+    config = OmegaConf.to_container(compose("dataset=vader", "model=tfidf_linear", *words))
+    assert bool(changes_of(config).get("model", ())) == is_touched
+    for group in ("dataset", "trainer"):  # a damaged config, which is refused in a line elsewhere
+        assert "model" not in changes_of({**config, group: "text"})
 
 
 @pytest.mark.parametrize(
