@@ -12,7 +12,6 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```(\w*)(?: ([\w/.]+))?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
-INTERVAL = re.compile(rf"\[({NUMBER.pattern}), ({NUMBER.pattern})\]")
 RUN_ID = re.compile(r"-[0-9a-f]{10}\b")
 
 
@@ -78,8 +77,7 @@ class Shell:
 def not_made(shown, made):
     """The lines that are shown and that no line of an output resembles; `...` leaves some out.
 
-    Words are equal, and numbers nearly so: another machine rounds otherwise. The ends of an
-    interval, which few splits say little about, may be a quarter of its width away.
+    Words are equal, and numbers nearly so: another machine rounds otherwise.
     """
     candidates = {}
     for line in made.splitlines():
@@ -89,7 +87,7 @@ def not_made(shown, made):
         for line in shown.splitlines()
         if line.strip() not in ("", "...")
         and not any(
-            all(map(nearly, numbers_of(line), numbers, slacks_of(line)))
+            all(map(nearly, numbers_of(line), numbers))
             for numbers in candidates.get(words_of(line), [])
         )
     ]
@@ -103,15 +101,5 @@ def numbers_of(line):
     return [float(number) for number in NUMBER.findall(RUN_ID.sub("-ID", line))]
 
 
-def slacks_of(line):
-    """How far each number of a line may be from that which comes, at least."""
-    slacks = [0.05] * len(numbers_of(line))
-    for interval in INTERVAL.finditer(line):
-        first = len(numbers_of(line[: interval.start()]))
-        low, high = map(float, interval.groups())
-        slacks[first : first + 2] = [max(0.05, (high - low) / 4)] * 2
-    return slacks
-
-
-def nearly(one, other, slack):
-    return math.isclose(one, other, rel_tol=0.05, abs_tol=slack)
+def nearly(one, other):
+    return math.isclose(one, other, rel_tol=0.05, abs_tol=0.05)
