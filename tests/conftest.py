@@ -13,6 +13,7 @@ import shutil
 import signal
 import socket
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,10 @@ def pytest_collection():
     try:
         return (yield)
     finally:
+        for name in ("cuda", "xpu", "mtia"):
+            if module := sys.modules.get(f"torch.{name}"):
+                # of each seed that is set they note where it was, by the long stack of pytest
+                module.traceback = types.SimpleNamespace(format_stack=list)
         gc.freeze()
         gc.set_threshold(GARBAGE_THRESHOLD)  # as in the command
         gc.enable()

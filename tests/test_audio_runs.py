@@ -38,6 +38,7 @@ def overrides_of(task):
     return [*SMALL, *table, *TARGETS[task]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", quick([*TARGETS], "binary"))
 def test_a_run_predicts_files_and_arrays_as_it_did_its_test_split(task, tones, run):
     folder = run(*overrides_of(task))

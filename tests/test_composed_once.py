@@ -50,6 +50,7 @@ def without_memory(monkeypatch):
     return without_memory
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overrides", [*OVERRIDES, *WRONG], ids=" ".join)
 def test_the_whole_config_and_every_error_are_those_of_hydra(overrides, without_memory):
     composed(COMPOSED_BEFORE)

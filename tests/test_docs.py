@@ -276,6 +276,7 @@ def test_the_navigation_of_the_site_holds_every_page_once():
     assert sorted(held) == sorted([*here, "CONTRIBUTING.md", "CHANGELOG.md", "python_reference.md"])
 
 
+@pytest.mark.slow
 def test_the_site_is_built_and_no_link_in_it_leads_nowhere(tmp_path, monkeypatch):
     pytest.importorskip("zensical")
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
@@ -324,6 +325,7 @@ def test_files_that_are_named_are_there(page):
         assert any(path.exists() for path in found), name
 
 
+@pytest.mark.slow
 def test_the_reference_of_options_is_what_conf_says(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     from build_option_reference import reference

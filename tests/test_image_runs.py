@@ -39,6 +39,7 @@ def overrides_of(task):
     return [*SMALL, *table, *TARGETS[task]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", quick([*TARGETS], "binary", "multilabel"))
 def test_a_run_predicts_files_arrays_and_images_as_it_did_its_test_split(task, photos, run):
     folder = run(*overrides_of(task))

@@ -66,6 +66,7 @@ def imported(tmp_path_factory):
     return {name: PACKAGES & set(packages) for name, _, packages in lines}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("step", "packages"),
     [

@@ -42,6 +42,7 @@ def stored(folder):
     return frame.filter(regex="^(prediction|p_.*)$")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("task", "model"),
     quick_rows([(task, model) for task in RUNS for model in MODELS], *QUICK_RUNS),

@@ -71,6 +71,7 @@ def test_a_run_that_is_ended_is_kept_as_pruned_with_its_scores(train, folder, ru
     assert not any(name.startswith("test/") for name in row)
 
 
+@pytest.mark.slow
 def test_a_pruned_run_is_not_trained_for_the_next_watcher_and_is_for_none(
     train, folder, run, fingerprint
 ):

@@ -131,6 +131,7 @@ def all_near(value, other):
     return value == pytest.approx(other, rel=1e-6) if isinstance(value, float) else value == other
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", ENSEMBLES, ids=study_and_run)
 def test_the_command_that_made_an_ensemble_means_it_still(folder, earlier, lepton):
     before = json.loads((folder / "result.json").read_text())
@@ -301,6 +302,7 @@ def ensemble_folder(lepton, *overrides):
     return re.search(r"runs/combined/\S+", out)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("of_command", [False, True], ids=["option", "command"])
 def test_a_key_younger_than_an_ensemble_is_no_part_of_its_id_while_it_is_as_before(
     of_command, earlier, lepton, monkeypatch
@@ -321,6 +323,7 @@ def test_a_key_younger_than_an_ensemble_is_no_part_of_its_id_while_it_is_as_befo
         assert not [line for line in verify(folder)[0] if "revision" in line]
 
 
+@pytest.mark.slow
 def test_a_revision_changes_the_ids_of_the_ensembles_that_use_it_alone(
     earlier, lepton, monkeypatch
 ):
@@ -352,6 +355,7 @@ def test_a_key_that_an_option_does_not_know_is_not_added(grown, earlier):
     assert "later" not in config["model"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("grown", ["regularization.ema"], indirect=True)
 def test_runs_older_and_younger_than_a_key_are_repetitions_while_it_is_as_before(grown, earlier):
     folder = path_of("table", "csv-mlp")
@@ -398,6 +402,7 @@ def test_verify_names_the_revision_that_a_run_was_not_made_with(revised, earlier
     assert line.endswith(f"revision: regularization=ema had revision 0, now 1: {CHANGE}")
 
 
+@pytest.mark.slow
 def test_a_run_of_a_later_lepton_is_told_to_be_one(earlier, monkeypatch):
     folder = path_of("table", "csv-mlp")
     with monkeypatch.context() as later_lepton:

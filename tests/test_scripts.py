@@ -87,6 +87,7 @@ def test_how_far_settings_stay_behind_is_counted_by_table_and_of_one_alone_is_no
     assert summary(scores[:1], scores[:1])["behind"].tolist() == [0.0]
 
 
+@pytest.mark.slow
 def test_the_options_are_described_of_the_checkout_and_of_no_other_lepton(tmp_path):
     for name in ("lepton", "conf", "docs", "scripts"):
         shutil.copytree(ROOT / name, tmp_path / "checkout" / name)

@@ -59,6 +59,7 @@ def predictions(folder, frame):
     return written[list(predicted)].to_numpy(), predicted.to_numpy()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "task"),
     quick_rows([(m, t) for m in MODELS for t in TARGETS], *zip(MODELS, TARGETS, strict=True)),
@@ -74,6 +75,7 @@ def test_every_text_model_learns_every_task_and_is_rebuilt_from_its_folder(model
     assert not list(folder.rglob("*.pkl")) + list(folder.rglob("*.bin"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_pairs_are_learned_from(model, reviews):
     folder, _ = trained(*text_overrides(model, "y", "dataset.text=[review,reply]"))
@@ -88,6 +90,7 @@ def test_blocks_can_be_computed_again_under_dropout(reviews):
     assert trained(*text_overrides("transformer_tiny", "y", *more))[1].epochs == 2
 
 
+@pytest.mark.slow
 def test_a_pretrained_encoder_is_rebuilt_without_the_folder_that_it_came_from(reviews):
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
@@ -157,6 +160,7 @@ def test_a_folder_without_its_tokenizer_is_named(reviews):
         load_model(folder)
 
 
+@pytest.mark.slow
 def test_a_sweep_over_text_models_trains_each_alone_and_says_why(reviews, lepton):
     overrides = [
         override

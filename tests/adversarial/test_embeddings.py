@@ -31,6 +31,7 @@ def of_text(case, shift=0):
     return (mean + shift) @ case.model.head[1].weight.T + case.model.head[1].bias
 
 
+@pytest.mark.slow
 def test_fgms_rows_move_as_a_linear_model_says(text):
     """The mean of n embeddings, all of which move alike, moves by epsilon over the root of n."""
     case, weight = text, text.model.head[1].weight

@@ -56,6 +56,7 @@ SWEPT = {  # keys in which members of a stack differ
 RAMPED = ("trainer.max_epochs=2,5",)  # so that members are not equally far in their trainings
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", quick(NAMES, "fgsm"))
 def test_members_of_a_stack_end_as_alone_by_replayed_steps(name, gap, monkeypatch):  # noqa: F811
     replays, replay = [], Recording.replay
@@ -190,6 +191,7 @@ GROWING = (
 )
 
 
+@pytest.mark.slow
 def test_no_epoch_before_epsilon_is_whole_is_kept_as_the_best_or_tries_patience(here):
     result = train(compose(*GROWING, "trainer.max_epochs=10", "study=alone"))
     assert result.best_epoch >= 6  # though clean rows score best before

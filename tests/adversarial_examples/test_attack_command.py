@@ -41,6 +41,7 @@ def loans(here, run_once):
     return frame, run_once(*words, *options)
 
 
+@pytest.mark.slow
 def test_pictures_mislead_the_run_as_the_table_says_and_lie_within_epsilon(digits, lepton):
     code, said, error = lepton("attack", str(digits), "epsilon=0.2", "samples=8", *QUICK)
     assert code == 0, error
@@ -62,6 +63,7 @@ def test_pictures_mislead_the_run_as_the_table_says_and_lie_within_epsilon(digit
     assert not [*Path("reports").glob(".*")]
 
 
+@pytest.mark.slow
 def test_a_table_is_written_in_its_own_unit_and_keeps_the_rules(loans, lepton):
     frame, run = loans
     rules = ("epsilon=0.8", "samples=30", "immutable=[income]", "only_up=[age]")
@@ -133,6 +135,7 @@ def reviews(here, run_once):
     return frame, run_once(*words, "trainer=cpu", "trainer.max_epochs=8")
 
 
+@pytest.mark.slow
 def test_texts_mislead_the_run_by_typos_as_the_table_says(reviews, lepton):
     frame, run = reviews
     code, said, error = lepton("attack", str(run), "epsilon=0.3", "samples=20", "--out", "attacked")
@@ -173,6 +176,7 @@ def test_a_text_becomes_the_same_alone_and_among_others(reviews, lepton):
     assert pd.read_csv("one/inputs.csv")["review"].tolist() == [inputs["review"][place]]
 
 
+@pytest.mark.slow
 def test_a_text_that_begins_as_a_formula_is_predicted_as_the_file_holds_it(here, run_once, lepton):
     frame = write_reviews("reviews.csv")
     frame["review"] = "=" + frame["review"]

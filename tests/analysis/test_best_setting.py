@@ -23,6 +23,7 @@ def study(run_once):
     return gather_runs(["default"])
 
 
+@pytest.mark.slow
 def test_the_best_has_the_best_mean_validation_score_of_its_seeds(study):
     setting = best_setting(study, "score")
     means = study.groupby(["model", "optimizer.lr"])["val/log_loss"].mean()

@@ -128,6 +128,7 @@ def test_one_file_under_two_paths_repeats_the_same_runs():
     assert set(comparison.table["n"]) == {2}
 
 
+@pytest.mark.slow
 def test_several_files_give_ranks_wins_and_a_critical_difference():
     generator, rows = np.random.default_rng(0), []
     for number in range(8):
@@ -165,6 +166,7 @@ def both(run_once, here):
     return Path("runs", "default")
 
 
+@pytest.mark.slow
 def test_results_show_a_table_for_each_file_and_no_difference_between_them(both, capsys):
     results_command(["default"])
     text = capsys.readouterr().out

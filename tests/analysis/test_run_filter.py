@@ -95,6 +95,7 @@ def study(run_once):
     return "default"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spelling", quick(["--where", "where="], "where="))
 def test_tables_files_and_reports_hold_the_runs_of_the_filter_alone(study, spelling, capsys, here):
     condition = "model == mlp_small and seed != 1"

@@ -66,6 +66,7 @@ def test_the_table_has_a_row_a_setting_with_the_numbers_of_the_study(study, resu
     assert constant_line.index(constant_line.split()[2]) > text.index("[95 %]")
 
 
+@pytest.mark.slow
 def test_rows_are_ordered_by_validation_score_and_compared_with_the_first(study, results_text):
     text, frame = results_text(study), load(study)
     first, second = frame.groupby("model")["score"].mean().sort_values(ascending=False).index
@@ -75,6 +76,7 @@ def test_rows_are_ordered_by_validation_score_and_compared_with_the_first(study,
     assert f"{gap.loc[second, 'difference']:+.4f}" in lines(text, second)[0]
 
 
+@pytest.mark.slow
 def test_the_metric_asked_for_is_shown(study, results_text):
     text = results_text(study, "--metric", "log_loss,val/accuracy")
     assert re.match(
@@ -92,6 +94,7 @@ def test_rows_are_grouped_by_the_keys_asked_for(study, results_text):
     assert re.match(r"^\s*runs\s", results_text(study, "--group-by", ""))
 
 
+@pytest.mark.slow
 def test_a_long_table_is_cut_and_says_how_to_see_the_rest(study, results_text):
     grouped = (study, "--group-by", "model,seed")
     whole, cut = results_text(*grouped), results_text(*grouped, "--rows", "2")
@@ -159,6 +162,7 @@ def test_no_study_is_said_with_the_usage():
         results_command([])
 
 
+@pytest.mark.slow
 def test_the_csv_file_is_the_study(study, results_text):
     results_text(study, "--csv", "out.csv")
     frame = load(study)
@@ -168,6 +172,7 @@ def test_the_csv_file_is_the_study(study, results_text):
     assert written["test/auroc"].tolist() == pytest.approx(frame["test/auroc"].tolist(), rel=1e-15)
 
 
+@pytest.mark.slow
 def test_the_parquet_file_is_the_study_even_with_columns_of_several_kinds(
     study, run_once, results_text
 ):
@@ -198,6 +203,7 @@ def test_null_beside_a_value_is_a_row_of_its_own(run_once, results_text):
     assert len(lines(text, "balanced")) == 1
 
 
+@pytest.mark.slow
 def test_several_regularizers_at_once_are_a_row_with_their_names(run_once, results_text):
     run_once(*WINE, "model=linear")
     run_once(*WINE, "model=linear", "regularization=[ema,l1]")
@@ -206,6 +212,7 @@ def test_several_regularizers_at_once_are_a_row_with_their_names(run_once, resul
     assert len(lines(text, "ema+l1")) == 1
 
 
+@pytest.mark.slow
 def test_the_best_setting_may_lack_a_key_that_the_others_differ_in(run_once, results_text):
     for lr in ("1e-5", "1e-6"):
         run_once(*WINE, "model=linear", f"optimizer.lr={lr}")
@@ -222,6 +229,7 @@ def test_long_names_are_not_cut(study, results_text):
     assert rows[0].split()[0] in ("gradient_boosting", "mlp_small")
 
 
+@pytest.mark.slow
 def test_runs_of_several_tasks_stand_in_one_table_without_nan(study, run_once, results_text):
     run_once("dataset=diabetes", "model=linear", "trainer.max_epochs=1")
     text = results_text(study)
@@ -229,6 +237,7 @@ def test_runs_of_several_tasks_stand_in_one_table_without_nan(study, run_once, r
     assert len(lines(text, "linear")) + len(lines(text, "diabetes")) >= 1
 
 
+@pytest.mark.slow
 def test_failed_runs_are_listed_below_the_finished_ones(study, run, fragile, results_text):
     (fragile / "4").touch()
     with pytest.raises(Exception, match="no luck"):
@@ -287,6 +296,7 @@ def test_a_run_that_patience_ended_says_so_and_one_of_all_its_epochs_does_not(ru
     assert f"best epoch {best} of {epochs};" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_comparison_is_shown_with_what_may_be_concluded_and_how_much_was_looked_at(
     study, results_text
 ):
@@ -299,6 +309,7 @@ def test_a_comparison_is_shown_with_what_may_be_concluded_and_how_much_was_looke
     assert text.splitlines()[-1] == "Looked at 4 runs: 4 finished."
 
 
+@pytest.mark.slow
 def test_a_comparison_is_written_as_markdown_and_as_latex(study, results_text):
     rows = results_text(study, "--compare", "model", "--format", "markdown").splitlines()
     assert rows[0].startswith("| model | n | val log_loss | test auroc |")
@@ -337,6 +348,7 @@ def test_a_question_that_cannot_be_asked_is_a_line(study, arguments, message):
     assert message in str(error.value)
 
 
+@pytest.mark.slow
 def test_scores_of_several_metrics_are_told_and_choose_no_best_setting(run_once, results_text):
     run_once(*WINE, "model=mlp_small", "task.monitor=accuracy")
     assert "do not compare" not in results_text("default")
@@ -379,6 +391,7 @@ def test_the_metric_of_scores_is_named_in_its_own_direction_by_the_numbers():
     assert ordered_column("val/auroc", frame) == "val/auroc"
 
 
+@pytest.mark.slow
 def test_how_a_table_is_read_is_said_where_asked(study, results_text):
     short, explained = results_text(study), results_text(study, "--explain")
     assert "lepton results default --explain says how to read it." in " ".join(short.split())

@@ -52,6 +52,7 @@ def test_every_attack_keeps_to_the_ball_and_to_the_rules_of_columns(name, norm):
     assert change[:, 3].any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["pgd", "apgd_targeted", "square"])
 def test_a_row_is_attacked_alike_in_whichever_batch_it_comes(name):
     _, task, _, _ = (None, *digits_case("linf")[1:])

@@ -232,6 +232,7 @@ def test_operations_that_move_pixels_are_scipys_maps(photo, name):
         np.testing.assert_allclose(changed[..., channel], expected, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_each_picture_has_one_operation_and_all_come_equally_often(photo):
     pixels = torch.from_numpy(photo).double().permute(2, 0, 1)[None].expand(700, -1, -1, -1)
     changed = made("trivial_augment").on_batch(batch_of(pixels), draw())["image"]
@@ -256,6 +257,7 @@ def in_64_bits():
     torch.set_default_dtype(torch.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("in_64_bits")
 def test_randaugment_is_a_chain_of_drawn_operations_at_one_strength(photo):
     pixels = torch.from_numpy(photo).double().permute(2, 0, 1)[None].expand(60, -1, -1, -1)

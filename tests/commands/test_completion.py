@@ -65,6 +65,7 @@ def environment(here):
     return {**os.environ, "PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [shell(name) for name in SHELLS])
 def test_a_shell_completes_commands_studies_runs_options_keys_and_flags(environment, name):
     done = subprocess.run(

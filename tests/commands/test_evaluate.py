@@ -28,6 +28,7 @@ def folder(here, run_once):
     return run_once("dataset=csv", "dataset.path=loans.csv", "dataset.target=late", *SHORT)
 
 
+@pytest.mark.slow
 def test_the_test_split_is_scored_again_with_intervals_and_what_is_asked_for_is_added(
     folder,
     mine,  # noqa: F811

@@ -70,6 +70,7 @@ def _read(screen):
         return b""
 
 
+@pytest.mark.slow
 def test_a_command_says_at_once_that_it_loads_and_takes_it_back_before_it_says_more(tmp_path):
     shown = shown_by("train", "model.widht=3", here=tmp_path)
     line = "lepton train: loading"

@@ -11,6 +11,7 @@ from lepton.config.options import CONF_DIR, find_options
 WINE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2")
 
 
+@pytest.mark.slow
 def test_a_study_has_a_line_with_its_runs_data_and_best_by_validation(run_once, lepton):
     for seed in (0, 1):
         run_once(*WINE, f"seed={seed}")

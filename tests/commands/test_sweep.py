@@ -17,6 +17,7 @@ def names(*arguments):
     return [job.folder.name for job in plan_runs(arguments, sweep=True).jobs]
 
 
+@pytest.mark.slow
 def test_what_is_done_failed_and_still_to_do_is_told(fragile, lepton):
     (fragile / "2").touch()
     (fragile / "3").touch()

@@ -75,6 +75,7 @@ def test_a_package_that_a_run_did_not_record_is_not_named(mlp):
     assert any(line.strip().startswith("although version: peft not known") for line in lines)
 
 
+@pytest.mark.slow
 def test_data_that_changed_are_named(run, here):
     rows = ["age,job,late"] + [f"{20 + i},{'ab'[i % 2]},{i % 3 == 0}" for i in range(60)]
     (here / "loans.csv").write_text("\n".join(rows))
@@ -85,6 +86,7 @@ def test_data_that_changed_are_named(run, here):
     assert any(line.strip().startswith("data: loans.csv") for line in lines)
 
 
+@pytest.mark.slow
 def test_weights_to_start_from_that_changed_are_named(run, here):
     overrides = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2")
     first, second = (run(*overrides, f"seed={seed}", "study=before") for seed in (1, 2))
@@ -96,6 +98,7 @@ def test_weights_to_start_from_that_changed_are_named(run, here):
     assert lines[-1].strip() == "weights: start"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "message"),
     quick_at(
@@ -125,6 +128,7 @@ def test_a_note_of_what_an_adapter_needs_that_is_not_whole_is_named(run, change,
     assert message in lines[1]
 
 
+@pytest.mark.slow
 def test_an_adapter_that_is_not_the_same_is_named(run):
     overrides = ("dataset=wine", "model=mlp", "trainer.max_epochs=1")
     start = run(*overrides, "study=start")
@@ -162,6 +166,7 @@ def test_what_is_no_run_is_a_line(here):
         verify_command(["nowhere"])
 
 
+@pytest.mark.slow
 def test_what_lies_in_the_cache_is_neither_read_nor_changed(run, cache):
     run("dataset=wine", "model=mlp_small", "trainer.max_epochs=2", "study=source")
     folder = run("dataset=wine", "model=mlp_small", "finetune=head", "init_from=source")

@@ -126,6 +126,7 @@ def test_a_named_folder_takes_the_place_of_conf_here(here, write, monkeypatch):
     assert "mine" not in find_options()["model"]
 
 
+@pytest.mark.slow
 def test_config_dir_is_found_from_the_command_line(lepton, here, write):
     write("model/narrow", "# Narrow.\ndefaults: [mlp]\nhidden: [3]\n", folder="other")
     assert lepton("check", "model=narrow")[0] == 2

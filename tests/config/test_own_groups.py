@@ -79,6 +79,7 @@ def test_one_that_nothing_was_chosen_of_changes_no_id(mine):
     assert "noise" not in checked()
 
 
+@pytest.mark.slow
 def test_what_is_chosen_of_it_changes_the_id_and_so_do_its_keys(mine):
     options = [(), ("noise=gauss",), ("noise=loud",), ("flat=only",), ("noise=[gauss,loud]",)]
     options += [("noise=gauss", "noise.gauss.scale=0.1"), ("flat=only", "flat.scale=0.1")]

@@ -48,6 +48,7 @@ def test_runs_of_encoders_whose_layers_changed_have_another_id(strategy, here):
     assert "finetune" in revised(*texts, "model=transformer_tiny", "model.pooling=attention")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", GOES_BY_LAYERS)
 def test_runs_of_other_networks_keep_their_ids(strategy, here):
     start = ("init_from=weights.safetensors", f"finetune={strategy}")

@@ -1,6 +1,7 @@
 """What lepton advises to type can be typed: names of data are keys, commands are parsed."""
 
 import ast
+import functools
 import re
 import shlex
 import subprocess
@@ -91,8 +92,13 @@ def test_a_word_of_a_shell_is_one_word():
     assert as_a_shell_reads(" ".join(map(shell_word, words))) == words
 
 
+@functools.cache
 def texts_of_the_source():
     """Every text of lepton's source that is no docstring, with x for what is put into it."""
+    return [*_texts_of_the_source()]
+
+
+def _texts_of_the_source():
     for path in sorted(Path(lepton_file).parent.rglob("*.py")):
         tree = ast.parse(path.read_text())
         inside = {id(v) for n in ast.walk(tree) if isinstance(n, ast.JoinedStr) for v in n.values}

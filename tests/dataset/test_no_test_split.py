@@ -20,6 +20,7 @@ def test_all_rows_are_in_train_or_val_and_no_metric_is_of_a_test(run):
     assert row["constant/val/accuracy"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [
@@ -34,6 +35,7 @@ def test_other_splits_and_kinds_do_without_too(run, words):
     assert not (folder / "predictions" / "test.parquet").exists()
 
 
+@pytest.mark.slow
 def test_a_test_file_is_scored_whatever_the_size_says(here):
     frame = pd.DataFrame({"x": np.sin(np.arange(60)), "y": np.arange(60) % 2})
     result = fit(frame[:40], "model=linear", *NONE, target="y", test=frame[40:])
@@ -43,6 +45,7 @@ def test_a_test_file_is_scored_whatever_the_size_says(here):
     assert str(result).split()[1:3] == ["val", "auroc"]
 
 
+@pytest.mark.slow
 def test_tables_show_what_there_is(lepton):
     assert lepton("train", "dataset=wine", "model=linear", *NONE)[0] == 0
     code, output, _ = lepton("results", "none")

@@ -37,6 +37,7 @@ def test_the_file_is_small_and_holds_what_its_description_counts():
     assert frame["document"][frame["source"] == "tweets"].is_unique
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", quick(COUNTS, "reviews"))
 def test_one_source_alone_can_be_learned_from(source):
     data = vader(f"dataset.source={source}")
@@ -45,6 +46,7 @@ def test_one_source_alone_can_be_learned_from(source):
     assert rows + dropped == COUNTS[source]
 
 
+@pytest.mark.slow
 def test_sentences_of_one_document_are_in_one_split(all_texts):
     frame, splits = pd.read_parquet(VADER_FILE), all_texts.splits
     documents = {
@@ -53,6 +55,7 @@ def test_sentences_of_one_document_are_in_one_split(all_texts):
     assert not documents["train"] & (documents["test"] | documents["val"])
 
 
+@pytest.mark.slow
 def test_classes_are_cut_from_the_ratings(all_texts):
     frame, data = pd.read_parquet(VADER_FILE), all_texts
     assert data.spec.classes == ("negative", "neutral", "positive")
@@ -66,6 +69,7 @@ def test_classes_are_cut_from_the_ratings(all_texts):
     assert (films["rating"].iloc[ids] != 0).all()
 
 
+@pytest.mark.slow
 def test_ratings_can_be_predicted():
     data = vader("dataset.target=rating", "dataset.source=news")
     assert data.spec.task == "regression"

@@ -74,6 +74,7 @@ def rows(folder):
     return breast_cancer_rows(stored(folder).index)
 
 
+@pytest.mark.slow
 def test_the_average_of_linear_models_has_the_mean_of_their_log_odds(members, average):
     for split in ("val", "test"):
         mean = np.mean([log_odds(stored(folder, split)) for folder in members], axis=0)
@@ -92,6 +93,7 @@ def test_its_config_says_by_which_command_it_was_made_of_which_runs(members, ave
     assert config["overrides"] == list(AVERAGE[1:3])
 
 
+@pytest.mark.slow
 def test_the_same_command_again_reads_it(average, lepton, caplog):
     before = {path: path.stat().st_mtime_ns for path in average.rglob("*")}
     caplog.set_level("INFO", logger="lepton")
@@ -114,6 +116,7 @@ def test_its_model_predicts_what_was_stored_once_its_class_is_trusted(average, m
     np.testing.assert_allclose(predicted, stored(average), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_tables_name_it_without_importing_its_class(average, lepton, monkeypatch):
     monkeypatch.setenv("LEPTON_ALLOW", "")
     monkeypatch.delitem(sys.modules, "averaging")
@@ -128,6 +131,7 @@ def test_tables_name_it_without_importing_its_class(average, lepton, monkeypatch
     assert "averaging" not in sys.modules
 
 
+@pytest.mark.slow
 def test_it_is_verified_and_an_input_that_changed_is_named(members, average, lepton):
     arguments = ("verify", str(average), "--allow", "averaging")
     code, out, _ = lepton(*arguments)
@@ -145,6 +149,7 @@ def test_it_is_verified_and_an_input_that_changed_is_named(members, average, lep
         verify(average)
 
 
+@pytest.mark.slow
 def test_the_report_has_a_section_on_it_beside_its_inputs(members, average, lepton, monkeypatch):
     def blank_figures(report, *_):
         return dict.fromkeys((figure.name for figure in report.figures()), "<svg></svg>")
@@ -164,6 +169,7 @@ def test_the_report_has_a_section_on_it_beside_its_inputs(members, average, lept
     assert table.loc["accuracy", "test inputs"] == pytest.approx(mean, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_an_ensemble_takes_it_as_a_member_and_an_average_as_an_input(members, average, lepton):
     runs = f"runs=[first,{average}]"
     code, out, _ = lepton("ensemble", runs, "method=mean", "keep=true", "--allow", "averaging")
@@ -187,6 +193,7 @@ def test_the_name_of_a_study_means_its_trained_runs_however_many_were_made_of_th
     assert f"finished  {average}" in out
 
 
+@pytest.mark.slow
 def test_texts_are_averaged_as_tables_are(project, run, lepton):
     texts = [f"a {'fine' if i % 2 else 'dull'} film, part {i % 7}" for i in range(200)]
     frame = pd.DataFrame({"text": texts, "y": [i % 2 for i in range(200)]})

@@ -43,6 +43,7 @@ def test_words_that_mean_nothing_are_told(folders, words):
         find_run_folders(words)
 
 
+@pytest.mark.slow
 def test_runs_of_ones_own_lightning_module_join_an_ensemble(here, lepton):
     for name in ("conf/model/perceptron.yaml", "my_project/perceptron.py"):
         (here / name).parent.mkdir(parents=True, exist_ok=True)

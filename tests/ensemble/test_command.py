@@ -112,6 +112,7 @@ def test_training_has_no_ensembles(lepton):
     assert stderr.startswith("lepton: ensemble: lepton train has no such key")
 
 
+@pytest.mark.slow
 def test_members_scores_and_the_folder_are_shown_and_results_take_it(study, lepton):
     folders = study("binary")
     code, out, stderr = lepton("ensemble", "runs=runs/binary/*", "method=mean", "keep=true")

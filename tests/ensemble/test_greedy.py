@@ -90,6 +90,7 @@ def test_numbers_are_selected_by_rmse():
     assert list(weights.values()) == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_bags_are_selections_among_random_members_averaged():
     y, p = matrix(1, 2)
     weights = weights_in_order(

@@ -36,6 +36,7 @@ def test_the_weights_are_the_mean_of_the_members(study, ensemble):
     assert any("running_mean" in name for name in averaged)
 
 
+@pytest.mark.slow
 def test_batch_statistics_are_those_of_the_training_split_under_the_mean_weights(study, ensemble):
     study("soups")
     summary = ensemble("runs=soups", "method=soup", "keep=true")
@@ -54,6 +55,7 @@ def test_batch_statistics_are_those_of_the_training_split_under_the_mean_weights
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", quick(["full", "head", "bitfit"], "head"))
 def test_batch_statistics_that_fine_tuning_left_stay_and_others_are_computed_anew(
     strategy, run_once, ensemble
@@ -86,6 +88,7 @@ def test_batch_statistics_beside_adapters_stay_where_these_are_added_into_the_we
     assert all(soup[name].equal(start[name]) for name in names)
 
 
+@pytest.mark.slow
 def test_a_soup_is_an_ordinary_run_of_a_network(study, ensemble):
     study("soups")
     folder = ensemble("runs=soups", "method=soup", "keep=true").folder
@@ -119,6 +122,7 @@ def test_a_soup_of_one_is_that_member_with_its_own_statistics(study):
     torch.testing.assert_close(average.predict("test"), expected, rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("runs", "message"),
     quick_at(
@@ -141,6 +145,7 @@ def test_runs_of_other_initial_weights_are_refused_and_named(here, ensemble, run
         assert any(name in str(e.value) for name in names)
 
 
+@pytest.mark.slow
 def test_weights_that_were_trained_on_the_validation_rows_are_no_part_of_a_soup(here, ensemble):
     inside = (*MLP, "dataset.validation=inside", "trainer.max_epochs=1")
     for lr in ("1e-3", "1e-2"):
@@ -149,6 +154,7 @@ def test_weights_that_were_trained_on_the_validation_rows_are_no_part_of_a_soup(
         ensemble("runs=default", "method=soup")
 
 
+@pytest.mark.slow
 def test_data_that_changed_since_are_told(here, ensemble):
     (here / "d.csv").write_text("a,y\n" + "".join(f"{i % 7},{i * 5 % 3 % 2}\n" for i in range(90)))
     data = ("dataset=csv", "dataset.path=d.csv", "dataset.target=y", "trainer.max_epochs=1", *MLP)

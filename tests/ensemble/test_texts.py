@@ -105,6 +105,7 @@ SCRATCH = quick_rows(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "method"), SCRATCH)
 def test_a_soup_over_texts_is_a_run_with_the_mean_of_the_weights(
     model, method, train, ensemble, texts, stored, check_folder
@@ -187,6 +188,7 @@ def test_minilms_are_averaged_with_their_adapters_or_whole(
     check_folder(soup)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", quick(PREDICTED, "greedy"))
 def test_predictions_of_networks_and_models_on_texts_are_combined(
     method, train, ensemble, stored, check_folder
@@ -228,6 +230,7 @@ DIFFERENT = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", quick(DIFFERENT, "strategy", "blocks"))
 @pytest.mark.parametrize("method", quick(["soup", "greedy_soup"], "soup"))
 def test_tuned_weights_that_cannot_be_averaged_are_refused_and_named(case, method, tune, ensemble):
@@ -249,6 +252,7 @@ APART = {  # adapters of which no mean can be taken, and whether the first is ke
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", quick(APART, "seed"))
 def test_adapters_of_other_seeds_sizes_and_kinds_are_added_into_the_weights_that_are_averaged(
     case, tune, ensemble, texts, check_folder
@@ -277,12 +281,14 @@ def test_a_run_starts_from_what_a_soup_of_adapters_predicts(tune, train, ensembl
     np.testing.assert_allclose(stored(folder, "test")[0], stored(soup, "test")[0], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_values_of_a_strategy_that_leave_no_trace_in_weights_may_differ(tune, ensemble):
     tune("finetune=lora", "finetune.dropout=0.2")
     tune("finetune=lora", "finetune.dropout=0.0")
     assert ensemble("runs=texts", "method=soup", "keep=true").folder
 
 
+@pytest.mark.slow
 def test_networks_that_read_other_tokens_are_refused_and_named(train, ensemble):
     folders = [train("text_cnn", f"dataset.fraction={share}") for share in (1.0, 0.5)]
     shares = r"dataset.fraction (1.0 and 0.5|0.5 and 1.0)"

@@ -36,6 +36,7 @@ def fit(y, p, task, **settings):
 LOSSES = {"binary": log_loss, "regression": root_mean_squared_error}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", LOSSES)
 def test_no_point_of_a_grid_is_better(task):
     y, p = make_data(task)

@@ -29,6 +29,7 @@ def own_metrics(result):
     return {name: value for name, value in result.metrics.items() if "@" not in name}
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_evaluated_without_training_and_keeps_its_id_and_files(mine, run_once):
     folder = run_once(*WINE)
     files, before = files_of(folder), finished_result(folder)
@@ -47,6 +48,7 @@ def test_a_finished_run_is_evaluated_without_training_and_keeps_its_id_and_files
     assert files_of(folder) == files
 
 
+@pytest.mark.slow
 def test_a_run_that_is_trained_with_an_evaluation_is_as_one_that_gets_it_later(mine, fingerprint):
     first = train(compose(*WINE, "evaluation=noise", "runs=one"))
     train(compose(*WINE, "runs=two"))
@@ -75,6 +77,7 @@ def test_changed_rows_are_scored_as_the_clean_ones_are(mine, run_once):
     assert result.metrics["test@noise/accuracy"] != zero.metrics["test@noise/accuracy"]
 
 
+@pytest.mark.slow
 def test_a_kill_among_evaluators_loses_none_that_is_finished(mine):
     overrides = (*WINE, "evaluation=[certainty,noise]")
     (mine / "trap").touch()
@@ -141,6 +144,7 @@ def test_a_row_says_by_what_its_run_was_evaluated_then_or_later(mine, run_once):
     assert row["test@certainty/mean"] == result.metrics["test@certainty/mean"]
 
 
+@pytest.mark.slow
 def test_a_run_is_verified_with_what_it_was_evaluated_by(mine, run_once):
     folder = run_once(*WINE)
     train(compose(*WINE, "evaluation=[certainty,noise]"))

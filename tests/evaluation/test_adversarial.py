@@ -42,6 +42,7 @@ def quantities(run_once):
     return load_evaluated_run(folder)
 
 
+@pytest.mark.slow
 def test_of_a_linear_model_errors_grow_by_epsilon_times_the_sum_of_its_weights(quantities):
     evaluation = adversarial(epsilons=[0.1], max_rows=10_000).evaluate(quantities, 0)
     spec, inputs = quantities.spec, quantities.rows["num"].double()
@@ -74,6 +75,7 @@ def digits(run_once):
     return load_evaluated_run(folder)
 
 
+@pytest.mark.slow
 def test_a_row_counts_by_the_worst_of_all_attacks_there_and_at_smaller_epsilons(digits):
     evaluation = adversarial().evaluate(digits, 0)
     rows, attacks = evaluation.frames["rows"], evaluation.frames["attacks"]
@@ -116,6 +118,7 @@ class Masked(nn.Module):
         return self.inner(batch | {"image": (batch["image"] > 127) * 255.0})
 
 
+@pytest.mark.slow
 def test_hidden_gradients_are_said_to_break_the_evaluation(digits):
     digits.learner.model = Masked(digits.learner.model)
     evaluation = adversarial(epsilons=[0.4, 0.5]).evaluate(digits, 0)
@@ -127,6 +130,7 @@ def test_hidden_gradients_are_said_to_break_the_evaluation(digits):
     assert shown.lines[0].startswith("broken evaluation: epsilon 0.4: ")
 
 
+@pytest.mark.slow
 def test_it_is_shown_with_intervals_and_kept_by_the_commands(run_once, lepton):
     folder = run_once("dataset=digits", "model=cnn_small", *SHORT[:2])
     options = words(epsilons="[0.3,0.05]", max_rows=40)
@@ -171,6 +175,7 @@ def test_no_size_of_a_change_and_one_below_zero_are_refused(lepton):
         assert said.count("lepton:") == 1
 
 
+@pytest.mark.slow
 def test_a_model_without_gradients_is_refused_by_both_keys(lepton, run_once):
     code, _, said = lepton(
         "train", "dataset=wine", "model=gradient_boosting", "evaluation=adversarial"

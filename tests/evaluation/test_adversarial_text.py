@@ -65,6 +65,7 @@ def searched_slowly(losses_of, text, is_wrong, real_words):
     return steps
 
 
+@pytest.mark.slow
 def test_rows_fall_as_by_a_greedy_search_that_looks_at_one_text_at_a_time(liked, monkeypatch):
     monkeypatch.setattr(attacked_texts, "typos", slips)
     model, evaluated = load_model(liked), load_evaluated_run(liked)
@@ -94,6 +95,7 @@ def test_rows_fall_as_by_a_greedy_search_that_looks_at_one_text_at_a_time(liked,
     assert fell >= 8
 
 
+@pytest.mark.slow
 def test_errors_of_a_quantity_grow_with_the_share_of_words(here, run_once, lepton):
     write_reviews("reviews.csv")
     folder = run_once(*REVIEWS, "dataset.target=stars", "model=bag_of_embeddings", *SHORT)

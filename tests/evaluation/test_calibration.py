@@ -49,6 +49,7 @@ def model():
     return SimpleNamespace(validation=val, predictions=test, task=BINARY)
 
 
+@pytest.mark.slow
 def test_errors_before_and_after_are_those_of_scikit_learn(model):
     metrics = calibration().evaluate(model, 0).metrics
     p, y = model.predictions.prediction.numpy(), model.predictions.target.numpy()
@@ -98,6 +99,7 @@ def test_the_ece_of_right_probabilities_is_what_chance_alone_makes(task):
     assert abs(np.mean(found) - np.mean(expected)) < 3 * error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slope", quick([1.0, 1.1, 2.0], 1.0))
 def test_intervals_of_the_ece_hold_the_true_one_where_those_of_drawn_rows_do_not(slope):
     """Of 40 intervals 30 must hold it: with a chance of 90 % each, 998 of 1000 tries do."""

@@ -61,6 +61,7 @@ def quantities_drawn(rows, generator):
     return ahead, ahead + generator.standard_t(3, size=rows) * (1 + ahead**2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tries", more_and_more(60, 400, 4000))
 @pytest.mark.parametrize(
     ("task", "drawn", "scores"),
@@ -118,6 +119,7 @@ def grouped(rows, generator):
     return (ahead, ahead + generator.normal(size=rows) * np.where(groups == "b", 5, 1)), groups
 
 
+@pytest.mark.slow
 def test_each_group_has_the_coverage_where_each_is_calibrated_and_only_then():
     generator = np.random.default_rng(6)
     found = {by_group: {"a": [], "b": []} for by_group in (False, True)}

@@ -49,6 +49,7 @@ def test_no_two_kinds_name_a_corruption_alike():
     assert len({*names}) == 18
 
 
+@pytest.mark.slow
 def test_a_table_is_scored_as_a_file_with_the_same_cells_missing(run_once):
     folder = run_once(*TABLE)
     model = load_evaluated_run(folder)
@@ -69,6 +70,7 @@ def test_a_table_is_scored_as_a_file_with_the_same_cells_missing(run_once):
     assert found.metrics["mean/accuracy"] == pytest.approx(both)
 
 
+@pytest.mark.slow
 def test_a_baseline_of_other_data_is_refused_before_the_training_and_after_it(run_once, lepton):
     base = run_once("dataset=wine", "model=linear", *SHORT)
     words = ("evaluation=corruption", "evaluation.corruption.severities=[1]", "resamples=0")
@@ -81,6 +83,7 @@ def test_a_baseline_of_other_data_is_refused_before_the_training_and_after_it(ru
         assert told in said
 
 
+@pytest.mark.slow
 def test_a_table_of_categories_has_no_corruptions_of_numbers(here, run):
     generator = np.random.default_rng(0)
     cells = {f"c{i}": generator.choice(["a", "b", "c"], 80) for i in range(3)}
@@ -98,6 +101,7 @@ def test_no_corruption_is_refused_and_is_not_all_of_them():
         corruption(corruptions=[])
 
 
+@pytest.mark.slow
 def test_texts_are_encoded_anew_by_the_runs_own_tokens(here, run):
     texts = [{"text": f"{i} {'late' if i % 3 else 'Good'} loans", "y": i % 2} for i in range(80)]
     pd.DataFrame(texts).to_csv("texts.csv", index=False)
@@ -114,6 +118,7 @@ def test_texts_are_encoded_anew_by_the_runs_own_tokens(here, run):
         assert row[name] == pytest.approx(value, rel=1e-4), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keep", ["true", "false"])
 def test_sounds_are_corrupted_whether_spectra_are_kept_or_not(here, run, keep):
     pytest.importorskip("soundfile")

@@ -110,6 +110,7 @@ def test_what_validation_chose_is_scored_on_test_and_followed(run_once, lepton, 
     assert row["low"] <= row["difference"] <= row["high"]
 
 
+@pytest.mark.slow
 def test_probabilities_are_calibrated_by_validation_and_the_run_stays_what_it_was(
     run_once, lepton, applications
 ):
@@ -129,6 +130,7 @@ def test_probabilities_are_calibrated_by_validation_and_the_run_stays_what_it_wa
     assert (folder / "config.yaml").read_bytes() == config
 
 
+@pytest.mark.slow
 def test_new_rows_with_a_target_are_scored_by_the_rule_that_the_run_has(
     run_once, lepton, applications
 ):
@@ -149,6 +151,7 @@ def test_new_rows_with_a_target_are_scored_by_the_rule_that_the_run_has(
     assert scores.loc["file@decision/f1", ["low", "high"]].tolist() == pytest.approx(limits)
 
 
+@pytest.mark.slow
 def test_several_classes_are_decided_by_costs(run_once, lepton):
     folder = run_once(*WINE)
     costs = [[0, 1, 1], [1, 0, 1], [50, 50, 0]]
@@ -165,6 +168,7 @@ def test_several_classes_are_decided_by_costs(run_once, lepton):
     assert "threshold: f1 is for two classes, or labels" in error
 
 
+@pytest.mark.slow
 def test_labels_have_a_threshold_each(run_once, lepton):
     folder = run_once(*LABELS)
     assert evaluate(lepton, folder)[0] == 0
@@ -212,6 +216,7 @@ def test_a_rule_that_is_not_what_was_written_is_named(run_once, lepton, applicat
         model.predict(applications)
 
 
+@pytest.mark.slow
 def test_an_ensemble_decides_by_its_own_validation(run_once, lepton, applications):
     runs = [str(run_once(*CREDIT, f"seed={seed}")) for seed in (0, 1)]
     words = ("method=mean", "keep=true", "study=joint")

@@ -56,6 +56,7 @@ def frame_of(folder, name):
     return pd.read_parquet(folder / "evaluation" / "gaps" / f"{name}.parquet")
 
 
+@pytest.mark.slow
 def test_the_groups_of_a_column_that_is_no_input_are_compared_by_what_sklearn_says_of_each(
     folder, lepton
 ):
@@ -96,6 +97,7 @@ def test_the_groups_of_a_column_that_is_no_input_are_compared_by_what_sklearn_sa
     assert frame_of(folder, "groups").set_index("group")["rows"].sum() == len(test)
 
 
+@pytest.mark.slow
 def test_decisions_are_those_of_the_rule_that_the_run_has(folder, lepton):
     words = ("evaluation=decision", "evaluation.decision.threshold=0.2", "resamples=0")
     assert lepton("evaluate", str(folder), *words)[0] == 0
@@ -119,6 +121,7 @@ def test_decisions_are_those_of_the_rule_that_the_run_has(folder, lepton):
     assert path.stat().st_mtime_ns == written
 
 
+@pytest.mark.slow
 def test_groups_are_compared_by_weights_of_rows_and_rows_of_weight_0_make_no_group_large_enough(
     here, run_once, lepton
 ):
@@ -159,6 +162,7 @@ def weighed_metrics(rows):
     }
 
 
+@pytest.mark.slow
 def test_new_rows_are_compared_too_and_their_intervals_stand_in_the_file(folder, lepton):
     make_loans(150, 1).to_csv("new.csv", index=False)
     words = ("evaluation.gaps.column=region", "evaluation.gaps.metrics=[accuracy,auroc]")

@@ -58,6 +58,7 @@ def run(tmp_path_factory):
     return train(compose(*OPTIONS, *MODEL, *maps, count, f"runs={folder}")), folder
 
 
+@pytest.mark.slow
 def test_a_run_on_good_parts_is_scored_stored_loaded_and_listed(run):
     result, folder = run
     assert result.metrics["test/auroc"] > 0.9

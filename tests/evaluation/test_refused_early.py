@@ -102,6 +102,7 @@ def test_one_run_is_refused_and_nothing_of_it_stays(lepton, here, words, line):
     assert not [*Path("runs").rglob("result.json"), *Path("runs").rglob("model.safetensors")]
 
 
+@pytest.mark.slow
 def test_a_column_that_is_no_input_and_one_that_a_kind_makes_are_no_mistake(here):
     texts = [{"text": f"{i} loans", "team": "ab"[i % 2], "late": i % 3 % 2} for i in range(60)]
     pd.DataFrame(texts).to_csv("texts.csv", index=False)

@@ -82,6 +82,7 @@ def test_metrics_sizes_and_ranges_can_be_chosen(model):
 NULLS = [(0.05, 20, 4), (0.05, 60, 7), (0.05, 200, 18), (0.3, 200, 18)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rate", "tables", "most"), quick_rows(NULLS, NULLS[0]))
 def test_where_nothing_differs_a_slice_is_said_to_in_at_most_5_of_100_tables(rate, tables, most):
     generator = np.random.default_rng(1)

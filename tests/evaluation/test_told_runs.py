@@ -52,6 +52,7 @@ def teachers(folder, monkeypatch):
     return {word: next((folder / "runs/first").glob(f"*{word}*")) for word in words}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("word", ["linear", "boosting", "ensemble"])
 def test_a_run_says_of_each_row_what_it_predicts_for_its_cells(word, teachers):
     outputs = run_outputs(teachers[word])
@@ -83,6 +84,7 @@ def val_loss(path):
     return finished_result(path).metrics["val/log_loss"]
 
 
+@pytest.mark.slow
 def test_a_teacher_that_does_not_fit_is_refused_in_a_line_with_both_keys(teachers, tmp_path):
     key = f"regularization.distill.teacher={teachers['linear']}"
     other = (*STUDENT, key, f"runs={tmp_path}")

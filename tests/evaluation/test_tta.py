@@ -35,6 +35,7 @@ class TestTtaOfTexts(EvaluatorContract):
         return tta(augmentation={"random_delete": {}, "random_swap": {}})
 
 
+@pytest.mark.slow
 def test_the_mean_is_that_of_predictions_for_copies_made_by_hand(run_once):
     model = load_evaluated_run(run_once(*TABLE))
     evaluation = tta().evaluate(model, 7)
@@ -62,6 +63,7 @@ def test_augmentation_that_changes_nothing_gives_what_the_rows_give_and_no_diffe
     assert table[["low", "high"]].abs().max(axis=None) < 1e-6
 
 
+@pytest.mark.slow
 def test_a_run_is_averaged_over_its_own_augmentation(run_once):
     folder = run_once(
         *(word for word in TABLE if word != "augmentation=none"),
@@ -75,6 +77,7 @@ def test_a_run_is_averaged_over_its_own_augmentation(run_once):
         tta(augmentation=None).evaluate(plain, 1)
 
 
+@pytest.mark.slow
 def test_of_a_runs_own_augmentations_those_that_change_no_row_are_left_out(run_once):
     words = [word for word in TABLE if word != "augmentation=none"]
     added = "class_balanced_sampling,generated"

@@ -79,6 +79,7 @@ def files_of(folder):
     return {p: p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
+@pytest.mark.slow
 def test_of_a_linear_model_an_attribution_is_weight_times_what_is_beyond_neutral(loans_run, lepton):
     folder = loans_run("model=linear")
     before = files_of(folder)
@@ -109,6 +110,7 @@ SMALL = {  # networks on tables, with what makes them small
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", quick([*SMALL], "tabm"))
 def test_attributions_sum_to_the_difference_from_the_neutral_input(model, loans_run, lepton):
     folder = loans_run(f"model={model}", *SMALL[model])
@@ -132,6 +134,7 @@ def pictures_run(here, run_once):
     return run_once(*PICTURES)
 
 
+@pytest.mark.slow
 def test_a_picture_whose_class_a_corner_decides_lights_that_corner(pictures_run, lepton):
     page, table = explained(lepton, pictures_run, "samples=10", "towards=actual")
     assert len(re.findall("data:image/png;base64", page)) == 3 * 10

@@ -145,6 +145,7 @@ def test_layers_that_a_step_leaves_out_and_steps_that_overflow_leave_the_statist
     assert [*total.values()] == pytest.approx([0, 0, INITIAL * 2 * 0.15])
 
 
+@pytest.mark.slow
 def test_a_run_ends_with_the_mean_rank_that_was_asked_for_and_says_which_layers_keep_how_many(
     tune, caplog
 ):

@@ -131,6 +131,7 @@ def tuned_by_pairs(monkeypatch):
     return states
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("standardize", quick(["true", "false"], "true"))
 def test_the_head_is_trained_as_alone_on_what_the_pairs_have_tuned(
     standardize, tuned_by_pairs, build_network, pretrained, tune, tmp_path
@@ -157,6 +158,7 @@ def test_the_head_is_trained_as_alone_on_what_the_pairs_have_tuned(
     assert read_result(folder).trainable == read_result(folder).parameters
 
 
+@pytest.mark.slow
 def test_pairs_draw_rows_of_one_class_together(tune, tuned_by_pairs, pretrained):
     source = pretrained()
     folder = tune("contrastive", "mlp", "finetune.rounds=20", "optimizer.lr=0.01", source=source)
@@ -170,6 +172,7 @@ def test_pairs_draw_rows_of_one_class_together(tune, tuned_by_pairs, pretrained)
     assert float(after) < 0.7 * float(before)
 
 
+@pytest.mark.slow
 def test_features_of_what_was_tuned_are_not_kept_as_those_of_the_start(tune, pretrained, cache):
     source = pretrained("reader")
     tune("full", "reader", source=source)
@@ -212,6 +215,7 @@ def test_batches_of_pairs_are_no_larger_than_a_round_and_hold_what_their_sampler
         assert batch["tokens"].shape == (size, longest)  # padded no further
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("target", "message"),
     [
@@ -236,6 +240,7 @@ def test_rows_of_one_class_are_told_to_make_no_pair_apart(build_network):
         strategy().prepare(network.model, spec)
 
 
+@pytest.mark.slow
 def test_an_example_of_each_class_is_tuned_by_pairs_apart(tune, tuned_by_pairs, pretrained):
     source = pretrained()
     folder = tune("contrastive", "mlp", CONTRASTIVE[1], "dataset.shots=1", source=source)
@@ -245,6 +250,7 @@ def test_an_example_of_each_class_is_tuned_by_pairs_apart(tune, tuned_by_pairs, 
     assert moved >= {"blocks.0.weight", "blocks.4.weight"}
 
 
+@pytest.mark.slow
 def test_a_head_begins_as_the_linear_one_that_scikit_learn_fits_to_what_was_tuned(
     tune, tuned_by_pairs, pretrained
 ):

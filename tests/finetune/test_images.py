@@ -25,6 +25,7 @@ PAIRS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "model"),
     quick_rows(PAIRS, ("lora", "vit")),

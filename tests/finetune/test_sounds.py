@@ -33,6 +33,7 @@ def tones(tmp_path):
     return ("dataset=audio_folder", f"dataset.path={tmp_path / 'tones'}", *TRAINING)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "model"), quick_rows(PAIRS, ("lora", "audio_transformer")))
 def test_frozen_parameters_stay_and_trainable_ones_move(name, model, tones):
     stacked = ("optimizer=sgd", "optimizer.lr=0.01")

@@ -55,6 +55,7 @@ def test_frozen_parameters_stay_and_trainable_ones_move(name, model):
         check_method(method, *MODELS[model], "optimizer.lr=0.01", stack_overrides=stacked)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", quick([*STRATEGIES, "prompt"], "lora", "prompt"))
 def test_frozen_parameters_of_a_network_on_tokens_stay_and_trainable_ones_move(name, texts):
     check_method(build_strategy(name), *training_overrides("reader"), "optimizer.lr=0.01")
@@ -111,6 +112,7 @@ def test_bitfit_trains_biases_and_the_head_alone(build_network):
     assert head <= trained
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", quick(["head", "last_k", "bitfit", "lora"], "head", "last_k"))
 def test_statistics_of_a_frozen_normalization_stay_and_those_of_a_trained_one_move(name, tune):
     from lepton.training.learner import load_network
@@ -127,6 +129,7 @@ def test_statistics_of_a_frozen_normalization_stay_and_those_of_a_trained_one_mo
     assert {block for block, is_same in is_same_by_block.items() if not is_same} == moved_blocks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["mlp", "reader"])
 def test_gradual_unfreezing_thaws_from_the_output_down_every_few_epochs(
     model, build_network, texts, tmp_path

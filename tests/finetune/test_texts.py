@@ -35,6 +35,7 @@ def test_features_are_those_of_each_text_alone_in_the_order_of_the_rows(build_ne
             torch.testing.assert_close(features[split]["features"][row], expected)
 
 
+@pytest.mark.slow
 def test_another_data_set_is_read_with_the_tokens_that_the_weights_know(
     pretrained, tune, texts, here, lepton
 ):
@@ -62,6 +63,7 @@ def test_another_data_set_is_read_with_the_tokens_that_the_weights_know(
     assert not (here / "runs" / "bad").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "other"),
     quick_at(

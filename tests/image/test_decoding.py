@@ -134,6 +134,7 @@ def test_a_picture_that_is_cut_short_is_refused(colours):
             pixels(content[: len(content) // 2])
 
 
+@pytest.mark.slow
 def test_a_bomb_is_refused_before_it_is_unpacked():
     content = encoded(Image.new("1", (20_000, 20_000)), "PNG")
     assert len(content) < 100_000

@@ -57,6 +57,7 @@ def test_scikit_learns_checks_hold(estimator):
     assert len(results) >= 48
 
 
+@pytest.mark.slow
 def test_rows_without_weight_are_not_learned_from():
     rng = np.random.default_rng(0)
     X, weight = rng.normal(size=(300, 2)), rng.integers(0, 2, 300)
@@ -105,6 +106,7 @@ def test_labels_of_any_type_come_back_as_they_were(values):
     assert second[y == classifier.classes_[1]].mean() > second[y == classifier.classes_[0]].mean()
 
 
+@pytest.mark.slow
 def test_a_search_a_pipeline_and_folds_take_it():
     X, y = load_breast_cancer(return_X_y=True)
     X = X[:150, :4]
@@ -116,6 +118,7 @@ def test_a_search_a_pipeline_and_folds_take_it():
     assert clone(search.best_estimator_).get_params()["leptonclassifier__overrides"] == QUICK
 
 
+@pytest.mark.slow
 def test_frames_with_words_and_gaps_need_no_preparation():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"age": rng.normal(size=120), "city": rng.choice(["a", "b"], 120)})
@@ -186,6 +189,7 @@ def test_a_saved_estimator_is_read_from_regular_files_alone(fitted, here):
         LeptonClassifier.load("kept")
 
 
+@pytest.mark.slow
 def test_a_copy_predicts_when_the_first_is_gone_and_leaves_no_folder():
     X, y = load_diabetes(return_X_y=True)
     first = LeptonRegressor(QUICK).fit(X, y)
@@ -201,6 +205,7 @@ def test_a_copy_predicts_when_the_first_is_gone_and_leaves_no_folder():
     assert not before.exists()
 
 
+@pytest.mark.slow
 def test_runs_of_a_study_stay_and_are_trained_once(here):
     X, y = load_diabetes(return_X_y=True)
     first = LeptonRegressor(QUICK, study="sugar").fit(X, y)

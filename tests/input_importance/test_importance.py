@@ -70,6 +70,7 @@ def test_importances_are_scikit_learns_of_the_same_model_and_rows(words, metric,
     assert f"val {metric} {unit}" in printed
 
 
+@pytest.mark.slow
 def test_inputs_taken_together_lose_what_all_pairs_of_rows_lose_without_both(loans_run, lepton):
     folder = loans_run("model=linear")
     table, _ = importance(lepton, folder, "together=[[town,income]]", "repeats=40")
@@ -88,6 +89,7 @@ def test_inputs_taken_together_lose_what_all_pairs_of_rows_lose_without_both(loa
     assert abs(found["importance"] - of_pairs) < 4 * found["std"] / np.sqrt(40)
 
 
+@pytest.mark.slow
 def test_the_metric_is_the_monitored_one_and_a_part_of_the_rows_says_so(loans_run, lepton):
     folder = loans_run("model=linear", "task.monitor=auroc")
     table, printed = importance(lepton, folder, "rows=50")
@@ -110,6 +112,7 @@ def test_an_interval_is_undefined_where_the_metric_is_without_one_row(loans_run,
     assert printed.count("undefined") == 3
 
 
+@pytest.mark.slow
 def test_the_columns_of_a_text_are_one_input(here, run_once, lepton):
     draw = np.random.default_rng(0)
     words = draw.choice(["good", "bad", "day"], (200, 2))
@@ -128,6 +131,7 @@ def test_the_columns_of_a_text_are_one_input(here, run_once, lepton):
     assert table["low"].item() > 0
 
 
+@pytest.mark.slow
 def test_an_ensemble_is_weighed_through_its_members_and_folds_are_refused(loans_run, lepton):
     members = [loans_run("model=linear", f"seed={seed}") for seed in (0, 1)]
     code, out, _ = lepton("ensemble", f"runs=[{','.join(map(str, members))}]", "keep=true")
@@ -146,6 +150,7 @@ def test_an_ensemble_is_weighed_through_its_members_and_folds_are_refused(loans_
     assert "does not predict the validation rows as stored" in said
 
 
+@pytest.mark.slow
 def test_a_run_that_was_validated_inside_is_weighed_on_test_rows(loans_run, lepton):
     folder = loans_run("model=linear", "dataset.validation=inside")
     code, _, said = lepton("importance", str(folder))
@@ -162,6 +167,7 @@ def test_a_run_that_was_validated_inside_is_weighed_on_test_rows(loans_run, lept
     assert set(table["metric"]) == {"test/auroc"}
 
 
+@pytest.mark.slow
 def test_a_run_without_test_rows_is_told_so(loans_run, lepton):
     folder = loans_run("model=linear", "dataset.test_size=0", "dataset.validation=inside")
     code, _, said = lepton("importance", str(folder), "split=test")
@@ -171,6 +177,7 @@ def test_a_run_without_test_rows_is_told_so(loans_run, lepton):
     )
 
 
+@pytest.mark.slow
 def test_the_page_is_one_file_with_its_figure_and_table(loans_run, lepton, here):
     pytest.importorskip("matplotlib")
     folder = loans_run("model=linear")

@@ -27,6 +27,7 @@ def shapley(lepton, folder, *words):
     return pd.read_parquet("values.parquet"), out
 
 
+@pytest.mark.slow
 def test_values_are_the_mean_over_all_subsets_of_what_an_input_adds(loans_run, lepton):
     folder = loans_run("model=gradient_boosting", "model.max_iter=10")
     values, out = shapley(lepton, folder, "samples=2", ALL, "permutations=200")
@@ -58,6 +59,7 @@ def test_values_are_the_mean_over_all_subsets_of_what_an_input_adds(loans_run, l
     assert "predicted is yes" in out
 
 
+@pytest.mark.slow
 def test_of_a_linear_model_a_value_is_what_the_column_is_beyond_its_mean(run_once, lepton):
     folder = run_once("dataset=diabetes", "model=linear", "trainer=cpu", "trainer.max_epochs=2")
     values, _ = shapley(lepton, folder, "samples=5", ALL, "permutations=1")

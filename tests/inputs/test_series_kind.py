@@ -46,6 +46,7 @@ def test_members_of_a_stack_end_as_the_runs_alone(study):
         assert largest_difference(study / "runs" / "alone" / folder.name, folder) < 1e-9
 
 
+@pytest.mark.slow
 def test_training_batches_are_padded_to_the_split_and_others_to_their_own_longest(study):
     from lepton import build
     from lepton.config.check import check
@@ -100,6 +101,7 @@ def test_a_finished_run_predicts_raw_series_as_it_did(study):
     np.testing.assert_allclose(pd.concat(one_by_one)["prediction"], stored[:3], rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["full", "head"])
 def test_a_network_on_series_is_tuned_from_a_run(study, strategy):
     source = next(iter(results(study / "runs" / "alone")))
@@ -118,6 +120,7 @@ def _weights(folder):
     return load_file(folder / "model.safetensors")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "runs"), [("mean", "stacked"), ("soup", "*-s0-*")], ids=["predictions", "weights"]
 )
@@ -165,6 +168,7 @@ def test_a_report_shows_series_as_their_kind_draws_them(study, lepton, monkeypat
     assert sliced["steps of signal"].tolist() == [len(v) for v in frame["signal"][:5]]
 
 
+@pytest.mark.slow
 def test_a_run_that_is_stopped_again_and_again_ends_as_an_unbroken_one(data, stopped, fingerprint):
     folder, stops = stopped(7, *SERIES, *EXACT)
     assert stops > 1

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 import torch
 
 from lepton import build
@@ -26,6 +27,7 @@ def test_streamed_series_are_those_in_memory(data, monkeypatch):
     assert (streamed.spec, streamed.notes) == (in_memory.spec, in_memory.notes)
 
 
+@pytest.mark.slow
 def test_a_run_on_streamed_series_is_the_run_in_memory(data):
     words = (*SERIES, "trainer.max_epochs=2", "study=s")
     folders = [
@@ -36,6 +38,7 @@ def test_a_run_on_streamed_series_is_the_run_in_memory(data):
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_stack_on_streamed_series_is_the_stack_in_memory(data, monkeypatch):
     words = ("-m", *SERIES, "trainer.max_epochs=2", "seed=0,1", "hydra/launcher=vectorized")
     for study, *memory in (("whole",), ("streamed", STREAMED)):

@@ -22,6 +22,7 @@ def jobs(*overrides):
     return plan_runs(overrides, sweep=True).jobs
 
 
+@pytest.mark.slow
 def test_every_job_is_trained_in_order(here):
     planned = jobs(*WINE, "seed=3,1,2")
     Basic().launch_jobs(planned)

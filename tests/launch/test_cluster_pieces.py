@@ -65,6 +65,7 @@ def how_trained(study):
     return load(study).sort_values("seed")["trained"].tolist()
 
 
+@pytest.mark.slow
 def test_a_stack_is_a_job_and_ends_with_the_bits_of_one_on_this_machine(cluster, fingerprint):
     words = ["seed=range(5)", "hydra.launcher.size=3", "hydra.launcher.threads=1"]
     multirun([*SMALL, *words, "study=here", "hydra/launcher=vectorized"])

@@ -80,6 +80,7 @@ def test_a_pool_goes_on_counting_and_does_not_say_again_what_was_said(here, log_
     assert log_messages().count(said) <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("death", "reason"),
     quick_at(
@@ -104,6 +105,7 @@ def test_a_death_costs_only_its_own_job_which_is_tried_once_more(trap, death, re
     assert (progress.done, progress.failed) == (2, 1)
 
 
+@pytest.mark.slow
 def test_a_death_that_does_not_come_again_costs_nothing(trap, fingerprint):
     planned = jobs(*DEADLY, "seed=1,2")
     Basic().launch_jobs(planned)
@@ -158,6 +160,7 @@ def test_the_imports_are_paid_before_the_first_job(here):
         worker.close()
 
 
+@pytest.mark.slow
 def test_a_signal_while_the_server_starts_is_heard_when_it_can_be_ended(has_ended, monkeypatch):
     ensure_running = forkserver.ensure_running
 
@@ -241,6 +244,7 @@ def test_the_threads_of_a_job_are_those_it_is_given(here, threads, model, expect
     assert threads_of_run(job.config, 8) == expected
 
 
+@pytest.mark.slow
 def test_the_gpus_are_leased_one_to_a_worker_or_shared(here, monkeypatch):
     def leases(per_gpu, workers, *overrides):
         planned = jobs("dataset=wine", "seed=range(9)", *overrides)

@@ -75,11 +75,13 @@ def test_several_trackers_hear_the_same_and_csv_keeps_a_row_an_epoch(run):
     assert table["train/loss"].tolist() == pytest.approx(history["train/loss"].tolist())
 
 
+@pytest.mark.slow
 def test_a_model_without_epochs_has_its_metrics_and_its_config(run):
     told = assert_told_whole(run("dataset=wine", "model=gradient_boosting", "logger=tensorboard"))
     assert "model.max_iter" in told
 
 
+@pytest.mark.slow
 def test_each_member_of_a_stack_is_a_run_of_its_own(lepton, here):
     words = (*SMALL, "model=linear", "seed=0,1,2", "study=s", "logger=tensorboard")
     assert lepton("train", "-m", *words, "hydra/launcher=vectorized")[0] == 0
@@ -88,6 +90,7 @@ def test_each_member_of_a_stack_is_a_run_of_its_own(lepton, here):
     assert len(list((here / "runs" / "tensorboard" / "s").iterdir())) == 3
 
 
+@pytest.mark.slow
 def test_an_ensemble_and_finished_runs_are_published_twice_without_doubles(lepton, run):
     folders = [run(*SMALL, "model=linear", f"seed={seed}", "study=s") for seed in (0, 1)]
     assert lepton("ensemble", "runs=s", "method=mean", "keep=true")[0] == 0
@@ -100,6 +103,7 @@ def test_an_ensemble_and_finished_runs_are_published_twice_without_doubles(lepto
     assert told["derived.command"] == "ensemble"
 
 
+@pytest.mark.slow
 def test_a_metric_that_an_evaluation_adds_is_told_too(run):
     folder = run(*SMALL, "model=linear", "logger=tensorboard", "evaluation=slices")
     assert "test@slices/different" in events_of(folder).Tags()["scalars"]

@@ -121,6 +121,7 @@ def test_a_class_of_torch_is_a_loss_and_so_is_a_function_of_it():
     torch.testing.assert_close(task.loss(logits, target), expected)
 
 
+@pytest.mark.slow
 def test_predicted_is_the_quantile_that_was_asked_for(run):
     for level in (0.1, 0.9):
         folder = run(
@@ -138,6 +139,7 @@ def test_predicted_is_the_quantile_that_was_asked_for(run):
     assert load_model(folder).learner.task.row_loss.level == 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["basic", "vectorized"])
 def test_the_constant_predictor_of_a_quantile_is_numpys_of_the_training_targets(
     lepton, here, launcher
@@ -243,12 +245,14 @@ STACKS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", quick(STACKS, "focal, soft"))
 def test_numbers_of_a_loss_differ_in_a_stack_and_give_what_the_runs_give_alone(gap, case):
     overrides = (*STACKS[case], *FAST, "batch_size=32", "trainer.precision=64-true")
     assert gap(*overrides) < 1e-9
 
 
+@pytest.mark.slow
 def test_accumulated_batches_learn_what_one_large_batch_does(run):
     scores = []
     for batch in (("batch_size=64",), ("batch_size=16", "trainer.accumulate_grad_batches=4")):

@@ -69,6 +69,7 @@ def test_fgsm_learns_from_the_sign_of_the_gradient_that_autograd_has(case):
     torch.testing.assert_close(case.gradients(loss), expected)
 
 
+@pytest.mark.slow
 def test_distillations_loss_is_cross_entropy_and_divergence_from_the_teacher(case, words):
     chosen = [*words("distillation"), "model.dropout=0", "regularization.distillation.share=0.3"]
     case = case(*chosen)

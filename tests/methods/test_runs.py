@@ -16,6 +16,7 @@ from tests.vectorize.test_checkpointing import assert_same_runs
 from tests.vectorize.test_job_group import train_stacked
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", quick([*METHODS], "mixup"))
 def test_members_of_a_stack_end_as_they_would_alone_by_replayed_steps(
     gap, words, method, monkeypatch
@@ -31,6 +32,7 @@ def test_members_of_a_stack_end_as_they_would_alone_by_replayed_steps(
     assert replays
 
 
+@pytest.mark.slow
 def test_a_stack_of_a_method_that_takes_gradients_itself_finds_its_size(words):
     jobs, reasons = train_stacked(*SMALL, *words("fgsm", "0.2,0.8"), "seed=1,2", size=None)
     assert reasons in ([], len(jobs) * reasons[:1])

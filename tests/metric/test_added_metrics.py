@@ -210,6 +210,7 @@ def test_a_metric_is_undefined_where_it_has_no_value_and_nan_where_predictions_a
     assert np.isnan(task.score(torch.full((5,), torch.nan), torch.arange(5.0))["spearman"])
 
 
+@pytest.mark.slow
 def test_a_function_of_ones_own_stands_in_every_row_and_may_choose(run, own_metric, capsys):
     larger = "+metric.profit.larger_is_better=false"  # which is wrong, and so tells who heeds it
     overrides = (*TABLE, *FAST, *own_metric, larger, "metric=[recall]")
@@ -250,6 +251,7 @@ def test_a_metric_that_fails_ends_a_run_before_it_is_trained(run, own_metric):
         run(*TABLE, *FAST, *broken, "trainer.max_epochs=100000")
 
 
+@pytest.mark.slow
 def test_a_stack_chooses_by_an_added_metric_as_its_runs_do_alone(gap, own_metric):
     larger = "+metric.profit.larger_is_better=true"
     metrics = ("metric=[cohen_kappa,recall]", *own_metric, larger, "trainer.precision=64-true")
@@ -268,6 +270,7 @@ def test_an_ensemble_chooses_by_an_added_metric_and_stores_its_direction(run, en
     assert result["added"]["larger_is_better"] == {"cohen_kappa": True}
 
 
+@pytest.mark.slow
 def test_a_search_takes_an_added_metric_as_its_objective(here, own_metric, capsys):
     words = ["-m", "hydra/sweeper=search", *TABLE, "optimizer.lr=interval(0.001,0.1)"]
     assert check_command([*words, "metric=recall", "hydra.sweeper.objectives=[val/recall]"]) == 0

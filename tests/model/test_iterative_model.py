@@ -99,6 +99,7 @@ def inside(build, library, spec, train, **changes):
     return whole, others
 
 
+@pytest.mark.slow
 def test_all_learn_as_long_as_is_best_for_what_folds_hold_out(noisy, build, library):
     spec, train, test = noisy
     whole, folds = inside(build, library, spec, train)

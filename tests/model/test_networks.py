@@ -50,6 +50,7 @@ def test_every_trainable_parameter_gets_a_gradient(
     assert still == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "changes"), quick_at(VARIANTS, *range(0, len(VARIANTS), 3)))
 def test_training_beats_the_constant_prediction(name, changes, make_spec, make_batch, build):
     spec = make_spec("binary", 2, (5,))

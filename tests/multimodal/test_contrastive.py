@@ -119,6 +119,7 @@ MISTAKES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_told_in_a_line(here, lepton, mistake):
     write_shop(here)
@@ -130,6 +131,7 @@ def test_a_mistake_is_told_in_a_line(here, lepton, mistake):
     assert said.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_run_stores_the_vectors_that_it_scores_and_makes_again(here, run):
     table = write_shop(here)
     folder = run(*PAIRS)

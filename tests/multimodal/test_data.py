@@ -57,6 +57,7 @@ def test_a_row_without_inputs_holds_blanks_and_is_marked_and_the_others_hold_the
         assert torch.equal(brightest[has_photo] == 1, sold[has_photo])
 
 
+@pytest.mark.slow
 def test_what_is_learned_of_pictures_is_learned_of_those_that_are_there(shop):
     rows = data_of().splits["train"]
     there = rows["image"][rows["present"][:, 0]].double() / 255
@@ -65,6 +66,7 @@ def test_what_is_learned_of_pictures_is_learned_of_those_that_are_there(shop):
     assert torch.allclose(torch.tensor(data.spec.inputs["image"]["mean"]), expected.float())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("use", ["[table]", "[text]", "[image,text]", "all"])
 def test_the_rows_of_the_splits_are_the_same_whatever_is_used(shop, use):
     whole, some = data_of(), data_of(f"dataset.use={use}")
@@ -91,6 +93,7 @@ def test_what_is_told_of_a_column_counts(shop):
     assert data.spec.cat_features == ("note",)
 
 
+@pytest.mark.slow
 def test_json_lines_and_parquet_are_read_as_csv_is(shop):
     rows = data_of().splits["train"]
     shop.replace("", None).to_json("shop.jsonl", orient="records", lines=True)

@@ -53,6 +53,7 @@ def test_rows_of_which_some_have_no_picture_are_those_that_are_kept(way, shop):
     assert WAYS[way][0] in decoded.streamed_from
 
 
+@pytest.mark.slow
 def test_nothing_that_was_decoded_is_kept_also_where_no_model_reads_it(shop, monkeypatch):
     monkeypatch.setenv("LEPTON_CACHE", "cache")
     data_of(*SHOP, DECODED, "dataset.use=[table]")
@@ -120,6 +121,7 @@ def test_a_picture_that_goes_or_changes_while_a_model_trains_is_named(shop):
             data.splits[split]["image"][place]
 
 
+@pytest.mark.slow
 def test_pictures_that_cannot_be_decoded_are_named_or_counted_as_where_they_are_kept(shop):
     Path("photos/4.png").write_text("no picture")
     for keys in ((), (DECODED,)):
@@ -131,6 +133,7 @@ def test_pictures_that_cannot_be_decoded_are_named_or_counted_as_where_they_are_
     assert sum(len(rows["id"]) for rows in decoded.splits.values()) == len(shop) - 1
 
 
+@pytest.mark.slow
 def test_a_budget_is_no_part_of_a_run_and_asks_for_what_bounds_files(shop):
     keys = [(), (DECODED,), (MAPPED,), ("dataset.cache_gb=3", "dataset.decoding_threads=7")]
     assert len({run_id(check(compose(*SHOP, *more))) for more in keys}) == 1
@@ -146,6 +149,7 @@ def test_a_budget_is_no_part_of_a_run_and_asks_for_what_bounds_files(shop):
             check(compose(*SHOP, f"dataset.{budget}=-1"))
 
 
+@pytest.mark.slow
 def test_a_finished_run_on_files_predicts_as_its_table_says(shop, run):
     folder = run(*SHOP, DECODED, "trainer.max_epochs=1")
     written = pd.read_parquet(folder / "predictions" / "test.parquet")

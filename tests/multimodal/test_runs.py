@@ -28,6 +28,7 @@ def photos(table):
     return table.drop(columns="sold").assign(photo=paths)
 
 
+@pytest.mark.slow
 def test_a_run_predicts_a_frame_with_paths_and_empty_cells_as_it_did_its_test_split(shop, run_once):
     folder = run_once(*SHOP)
     Path("shop.csv").unlink()
@@ -198,6 +199,7 @@ def test_strategies_tune_the_encoders(shop, encoder, run, strategy):
     np.testing.assert_allclose(predicted["prediction"], written["prediction"], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_sounds_are_a_kind_like_any_other(here, run):
     pytest.importorskip("soundfile")
     write_tones(here / "calls")

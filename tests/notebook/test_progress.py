@@ -79,6 +79,7 @@ def test_a_run_has_one_output_which_is_empty_at_its_end(here, shown, capsys, mon
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_a_sweep_has_one_output_which_stays(here, shown, capsys):
     multirun(*WINE, "trainer.max_epochs=1", "seed=0,1", "hydra/launcher=basic")
     (contents,) = shown.outputs

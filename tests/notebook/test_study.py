@@ -61,6 +61,7 @@ def test_a_sweep_is_that_of_the_command_bit_for_bit(lepton, here, trained, finge
     assert repr(again) == "<Study runs/python: 6 runs: 6 finished>"
 
 
+@pytest.mark.slow
 def test_a_frame_has_the_columns_that_tell_runs_apart_or_all(lepton, here, study):
     frame, every = study.frame(), study.frame(all=True)
     tests = [column for column in every if column.startswith("test/")]
@@ -75,6 +76,7 @@ def test_a_frame_has_the_columns_that_tell_runs_apart_or_all(lepton, here, study
     assert written["test/accuracy"].tolist() == every["test/accuracy"].tolist()
 
 
+@pytest.mark.slow
 def test_a_frame_with_failures_says_why_they_failed(here, fragile):
     (fragile / "1").touch()
     with pytest.raises(FailedRuns, match="no luck with 1"):
@@ -85,6 +87,7 @@ def test_a_frame_with_failures_says_why_they_failed(here, fragile):
     assert frame["error"].dropna().item() == "RuntimeError: no luck with 1"
 
 
+@pytest.mark.slow
 def test_a_condition_keeps_the_runs_that_the_command_keeps(lepton, study):
     where = "seed == 0 or model == linear"
     kept = study.frame(where=where)
@@ -97,6 +100,7 @@ def test_a_condition_keeps_the_runs_that_the_command_keeps(lepton, study):
     assert study.compare("model", where="seed > 0")["n"].tolist() == [2, 2]
 
 
+@pytest.mark.slow
 def test_a_comparison_has_the_numbers_and_sentences_of_the_command(lepton, study):
     table = study.compare(by="model", metric="accuracy", baseline="linear")
     _, printed, _ = lepton(
@@ -147,6 +151,7 @@ def test_the_report_is_the_command_s(lepton, study):
         assert (folder / path).read_bytes() == files[path]
 
 
+@pytest.mark.slow
 def test_the_ensemble_is_the_command_s(lepton, here, study, fingerprint):
     result = study.ensemble(*ENSEMBLE, where="model == linear")
     mine = fingerprint(result.folder)

@@ -36,6 +36,7 @@ def test_a_result_stands_where_its_folder_does(here):
     assert load_model(result).folder == result.folder == Path(result)
 
 
+@pytest.mark.slow
 def test_one_run_brings_the_tables_of_a_sweep_up_to_date_as_the_command_does(lepton, here):
     lepton("train", "-m", *WINE, "seed=0,1")
     train(*WINE, "seed=2")

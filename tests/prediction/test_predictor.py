@@ -36,6 +36,7 @@ def model_of(run_once, frame, *overrides):
     return load_model(run_once(*words, *EPOCHS, *overrides))
 
 
+@pytest.mark.slow
 def test_two_classes_are_told_by_name_and_their_probabilities_sum_to_1(run_once):
     model, frame = load_model(run_once(*CREDIT)), raw(CREDIT)
     proba, of_second = model.predict_proba(frame), model.predict_raw(frame)["prediction"]
@@ -168,6 +169,7 @@ def test_a_model_says_what_it_is(run_once):
     )
 
 
+@pytest.mark.slow
 def test_an_ensemble_offers_the_same(run_once, lepton):
     runs = [str(run_once(*WINE, f"seed={seed}")) for seed in (0, 1)]
     words = ("method=mean", "keep=true", "study=joint")

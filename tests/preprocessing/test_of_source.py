@@ -67,6 +67,7 @@ def test_an_untouched_start_on_shots_predicts_what_its_source_does(model, scalin
     assert "4 of 4 columns keep its preprocessing" in (tuned / "log.txt").read_text()
 
 
+@pytest.mark.slow
 def test_a_start_that_was_tuned_on_further_columns_is_started_from_as_any_other(source, run):
     source()
     further = pd.read_csv("more.csv").assign(weight=np.arange(240.0) % 17)
@@ -92,6 +93,7 @@ def inputs_of(config, split="train"):
     return data, dict(zip(names, torch.cat(tensors, 1).T, strict=True)), rows["id"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("other", quick(SCALINGS, "standard"))
 @pytest.mark.parametrize("scaling", quick(SCALINGS, "quantile"))
 def test_further_columns_are_fitted_on_the_shots_and_the_others_as_in_the_source(
@@ -136,6 +138,7 @@ def ids_of(*words):
     return run_id(check(compose(*CSV, "dataset.path=people.csv", "model=mlp_small", *words)))
 
 
+@pytest.mark.slow
 def test_runs_that_start_from_a_run_have_new_ids_and_others_keep_theirs(source, monkeypatch):
     folder = source()
     starts = {
@@ -151,6 +154,7 @@ def test_runs_that_start_from_a_run_have_new_ids_and_others_keep_theirs(source, 
     assert {name for name in starts if now[name] != before[name]} == {"study", "run"}
 
 
+@pytest.mark.slow
 def test_a_run_from_before_gets_the_inputs_that_it_was_trained_on(source, monkeypatch):
     source()
     words = (*CSV, *TUNED, "dataset.path=people.csv", "model=mlp_small")
@@ -163,6 +167,7 @@ def test_a_run_from_before_gets_the_inputs_that_it_was_trained_on(source, monkey
     assert not torch.equal(inputs_of(check(compose(*words)))[1]["age"], plain["age"])
 
 
+@pytest.mark.slow
 def test_data_that_are_streamed_are_those_in_memory_and_told_apart_by_their_start(source):
     source()
     words = (*CSV, "dataset.path=people.csv", "dataset.shots=8", "model=mlp_small")

@@ -21,6 +21,7 @@ def started_from(init_from):
     return check(compose(*TUNED, f"init_from={init_from}"))
 
 
+@pytest.mark.slow
 def test_a_study_means_its_best_run_by_validation_and_the_run_of_that_name(run_once, caplog):
     folders = [run_once(*SOURCE, f"seed={seed}") for seed in (0, 1)]
     scores = [
@@ -57,6 +58,7 @@ def test_of_a_study_whose_only_run_is_damaged_the_file_is_named(run_once, is_gon
     assert "\n" not in line
 
 
+@pytest.mark.slow
 def test_runs_that_do_not_compare_or_have_no_network_are_refused_in_a_line(run_once):
     run_once("dataset=wine", "study=trees", *TREES)
     with pytest.raises(ConfigError, match=r"^init_from: trees: a study without a finished run"):

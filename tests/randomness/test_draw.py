@@ -54,6 +54,7 @@ def test_numbers_have_their_distribution(name):
     assert numbers(draw(seed=3)).dtype == torch.float32
 
 
+@pytest.mark.slow
 def test_one_number_of_each_sample_each_step_and_each_seed_has_the_distribution_too():
     ids = torch.arange(COUNT)
     assert stats.kstest(draw().each(ids).uniform().double().numpy(), "uniform").pvalue > LEAST_P

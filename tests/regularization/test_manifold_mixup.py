@@ -250,6 +250,7 @@ def test_a_row_of_which_nothing_is_left_is_its_partner_at_every_place(name):
 KINDS = [(kind, at) for kind in DATA for at in ("layers", "features")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "at"), quick_rows(KINDS, ("image", "layers")))
 def test_a_training_on_every_kind_of_data_keeps_the_contract_of_methods(kind, at, here):
     torch.set_default_dtype(torch.float32)

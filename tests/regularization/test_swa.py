@@ -79,6 +79,7 @@ def test_what_is_validated_is_torchs_average_with_statistics_learned_anew(words,
             torch.testing.assert_close(value, expected[name], rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_training_goes_on_from_the_trained_weights(tmp_path):
     _, _, recorder = fit(tmp_path, *AVERAGED, *NORMALIZED)
     _, _, plain = fit(tmp_path / "plain", *NORMALIZED)
@@ -87,10 +88,12 @@ def test_training_goes_on_from_the_trained_weights(tmp_path):
             assert torch.equal(value, expected[name])
 
 
+@pytest.mark.slow
 def test_with_batch_normalization_a_stopped_training_goes_on_exactly():
     check_method(SWA(after=0.3), "model=mlp", "model.normalization=batch", "optimizer.eps=1e-5")
 
 
+@pytest.mark.slow
 def test_with_batch_normalization_runs_are_trained_one_by_one_and_told_why(here):
     _, reasons = train_stacked(*SMALL, *AVERAGED, *NORMALIZED, "seed=1,2")
     assert set(reasons) == {

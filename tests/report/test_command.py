@@ -123,6 +123,7 @@ def test_the_table_has_the_numbers_of_the_study(report, study):
         assert f"{values.mean():.4f}" in page
 
 
+@pytest.mark.slow
 def test_what_else_options_do_stands_beside_the_comparison(report, study):
     *_, out = report("--compare", "model", "--metric", "auroc,log_loss,seconds")
     table = pd.read_csv(out / "further.csv", index_col="model")
@@ -137,6 +138,7 @@ def test_what_else_options_do_stands_beside_the_comparison(report, study):
     assert float(table["times baseline's"][rival]) == pytest.approx(ratio, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_failed_missing_and_damaged_runs_are_named_and_counted(report):
     page, _, out = report()
     assert "9 runs: 6 finished, 1 failed, 1 unreadable, 1 missing" in page
@@ -167,6 +169,7 @@ def test_every_figure_says_the_command_that_makes_the_same_again(
         assert picture.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_the_best_is_told_with_how_many_were_looked_at_and_as_a_command(report):
     page, _, _ = report()
     assert "Best of 6 finished runs looked at" in page
@@ -174,6 +177,7 @@ def test_the_best_is_told_with_how_many_were_looked_at_and_as_a_command(report):
     assert "chose nothing" in page
 
 
+@pytest.mark.slow
 def test_the_worst_mistakes_are_shown_with_the_inputs_of_the_data(report, study):
     from lepton.dataset.german_credit import GERMAN_CREDIT_FILE
 
@@ -194,10 +198,12 @@ def test_the_worst_mistakes_are_shown_with_the_inputs_of_the_data(report, study)
         assert predicted != row.true
 
 
+@pytest.mark.slow
 def test_two_reports_of_the_same_runs_are_the_same(report):
     assert report()[0] == report()[0]
 
 
+@pytest.mark.slow
 def test_several_studies_are_one_report(report, study, here):
     other = here / "runs" / "other"
     shutil.copytree(study, other)
@@ -257,6 +263,7 @@ def test_a_study_in_which_nothing_finished_is_a_note_with_its_failures(report, s
     assert "ValueError" in page
 
 
+@pytest.mark.slow
 def test_predictions_or_a_history_that_are_gone_are_a_note(report, study):
     for path in study.glob("*/predictions"):
         shutil.rmtree(path)
@@ -267,6 +274,7 @@ def test_predictions_or_a_history_that_are_gone_are_a_note(report, study):
     assert "learning_curves" not in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "message"),
     quick_at(
@@ -297,6 +305,7 @@ def test_predictions_that_say_little_are_drawn_or_told(study, here, change, mess
         assert all(compact_svg(figure.draw()) for figure in figures)
 
 
+@pytest.mark.slow
 def test_inputs_are_not_shown_where_the_data_are_not_those_of_the_run(report, study):
     for folder in study.glob("german_credit-*-s?-*"):
         if folder.suffix != ".failed":
@@ -351,6 +360,7 @@ def test_an_empty_study_is_a_line(here):
         report_command(["empty"])
 
 
+@pytest.mark.slow
 def test_without_matplotlib_a_line_says_what_to_install(study, here, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(LeptonError, match=r"pip install 'lepton-experiments\[report\]'$"):

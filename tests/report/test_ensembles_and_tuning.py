@@ -60,6 +60,7 @@ def write_report(tuned_study, lepton, monkeypatch):
     return write_report
 
 
+@pytest.mark.slow
 def test_before_and_after_are_the_means_of_the_runs(tuned_study, write_report):
     folder = write_report("--compare", "finetune,dataset.shots", "--metric", "auroc")
     frame = load(tuned_study)
@@ -77,6 +78,7 @@ def test_before_and_after_are_the_means_of_the_runs(tuned_study, write_report):
             assert [row["before"], row["after"]] == pytest.approx([*expected], abs=1e-4)
 
 
+@pytest.mark.slow
 def test_a_number_that_is_compared_has_a_line_for_each_other_option(write_report):
     arguments = ("--compare", "finetune,dataset.shots", "--figure", "score_over_dataset.shots")
     folder = write_report(*arguments, with_figures=True)
@@ -106,6 +108,7 @@ def test_a_curve_stands_in_the_page_in_markdown_and_in_a_file(tuned_study, write
     assert "--curve dataset.shots" in (again / "report.md").read_text()
 
 
+@pytest.mark.slow
 def test_an_ensemble_stands_beside_its_members_and_is_no_option(tuned_study, write_report):
     folder = write_report("--compare", "finetune")
     page = (folder / "report.md").read_text()

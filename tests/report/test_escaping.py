@@ -52,6 +52,7 @@ class Page(HTMLParser):
         self.texts.append(data)
 
 
+@pytest.mark.slow
 def test_a_text_is_shown_as_it_is_and_cut_and_sliced_by_its_length(mails, here, capsys):
     assert report_command(["mails"]) == 0
     out = here / "reports" / "mails"

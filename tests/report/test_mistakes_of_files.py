@@ -34,6 +34,7 @@ def test_pictures_are_shown_until_a_file_changes(here, run):
     assert "its data or its options are no longer what they were" in changed
 
 
+@pytest.mark.slow
 def test_sounds_play_until_they_are_gone(here, run):
     pytest.importorskip("soundfile")
     from tests.sound_files import write_tones

@@ -90,6 +90,7 @@ def test_each_dot_of_few_runs_says_its_run_its_seed_and_its_value(figure_style):
     }
 
 
+@pytest.mark.slow
 def test_the_same_figure_is_the_same_file():
     first, second = (compact_svg(large_figure("score_by_cost")) for _ in range(2))
     assert first == second

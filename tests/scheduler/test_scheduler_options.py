@@ -61,6 +61,7 @@ def test_a_restored_scheduler_goes_on_where_it_stopped(name, sgd, scheduler_of, 
     assert rates(resumed, 12) == pytest.approx(uninterrupted[8:])
 
 
+@pytest.mark.slow
 def test_a_schedule_that_falls_over_the_whole_training_is_not_cut_off():
     lengths = {
         name: (trainer["max_epochs"], trainer["patience"])

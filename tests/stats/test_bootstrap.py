@@ -22,6 +22,7 @@ def test_the_interval_of_a_mean_is_that_of_the_normal_distribution():
     assert (low, high) == pytest.approx((values.mean() - error, values.mean() + error), abs=0.03)
 
 
+@pytest.mark.slow
 def test_an_interval_holds_the_true_share_in_about_95_of_100_cases():
     generator = np.random.default_rng(1)
     held = 0

@@ -62,6 +62,7 @@ def search(n=240, seed=0):
     return frame.assign(score=x + y)
 
 
+@pytest.mark.slow
 def test_a_search_is_weighed_by_shares_of_the_variance_that_add_up():
     weighed = importance(search(), ["optimizer.lr", "model.dropout", "optimizer"])
     assert "random forest" in weighed.method
@@ -72,6 +73,7 @@ def test_a_search_is_weighed_by_shares_of_the_variance_that_add_up():
     assert weighed.explained > 0.9
 
 
+@pytest.mark.slow
 def test_a_product_of_two_keys_is_an_interaction():
     frame = search()
     x, y = np.log10(frame["optimizer.lr"]) + 2.5, frame["model.dropout"] - 0.25
@@ -79,6 +81,7 @@ def test_a_product_of_two_keys_is_an_interaction():
     assert weighed.pairs["optimizer.lr", "model.dropout"] > 0.5
 
 
+@pytest.mark.slow
 def test_a_search_tells_an_interaction_from_what_keys_do_alone_as_integrals_do():
     # x + y + xy, x uniform on (-1.5, 1.5), y on (-1, 1): variances 3/4, 1/3 and their product 1/4
     frame = search(400)
@@ -90,6 +93,7 @@ def test_a_search_tells_an_interaction_from_what_keys_do_alone_as_integrals_do()
     assert weighed.pairs["optimizer.lr", "model.dropout"] == pytest.approx(1 / 4 / total, abs=0.1)
 
 
+@pytest.mark.slow
 def test_chance_is_not_taken_for_a_choice():
     frame = search().assign(score=np.random.default_rng(5).normal(size=240))
     weighed = importance(frame, ["optimizer.lr", "model.dropout"])

@@ -44,6 +44,7 @@ def estimated(generator, metric, column, repeats=REPEATS):
     return scores.estimate(np.stack([model(some) for some in permuted]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", [negative_log_loss, area, accuracy])
 @pytest.mark.parametrize("samples", more_and_more(60, 400, 4000))
 def test_the_interval_of_an_input_that_tells_nothing_holds_0_as_often_as_it_says(metric, samples):
@@ -56,6 +57,7 @@ def test_the_interval_of_an_input_that_tells_nothing_holds_0_as_often_as_it_says
     assert 0.8 < np.mean([e.high - e.low for e in estimates]) / (2 * 2.09 * spread) < 1.3
 
 
+@pytest.mark.slow
 def test_one_permutation_has_a_wider_interval_than_ten():
     once, often = (
         [estimated(np.random.default_rng(seed), negative_log_loss, 2, n) for seed in range(30)]
@@ -66,6 +68,7 @@ def test_one_permutation_has_a_wider_interval_than_ten():
     assert widths[0] > 1.2 * widths[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("samples", more_and_more(60, 400, 4000))
 def test_the_interval_of_an_input_that_tells_something_holds_what_many_rows_lose(samples):
     generator = np.random.default_rng(8)

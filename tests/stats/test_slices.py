@@ -76,6 +76,7 @@ def test_weights_that_are_all_alike_are_none():
     pd.testing.assert_frame_equal(slices(frame, errors, np.full(80, 0.3)), slices(frame, errors))
 
 
+@pytest.mark.slow
 def test_slices_that_err_alike_are_seldom_called_different_where_weights_vary():
     generator, alarms = np.random.default_rng(1), 0
     for _ in range(100):

@@ -93,6 +93,7 @@ def cases():
         yield pytest.param(kinds, words, outputs_of if kinds in RUNS else data_of, marks=marks)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kinds", "words", "compute"), [*cases()])
 def test_entries_with_flipped_bytes_are_made_anew_with_a_line(
     kinds, words, compute, files, cache, caplog

@@ -93,6 +93,7 @@ def test_a_process_that_got_the_number_of_a_dead_one_is_not_taken_for_it(unfinis
     acquire_lock(unfinished)
 
 
+@pytest.mark.slow
 def test_of_many_that_want_what_a_dead_process_left_one_gets_it(unfinished):
     for with_dead_lock in (True, False) * 3:
         if with_dead_lock:

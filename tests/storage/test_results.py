@@ -36,6 +36,7 @@ def test_a_study_loads_as_a_table_with_the_documented_columns(run):
     assert not any(name.endswith("_target_") for name in row)
 
 
+@pytest.mark.slow
 def test_runs_of_several_models_and_tasks_load_together(run):
     run(*WINE)
     run("dataset=wine", "model=gradient_boosting", "model.max_iter=2")

@@ -57,6 +57,7 @@ def names(folder):
     return sorted(p.name for p in folder.iterdir())
 
 
+@pytest.mark.slow
 def test_processes_that_replace_the_same_run_leave_one_whole_folder(here):
     writers = [start_python(WRITER, "40") for _ in range(3)]
     assert [w.wait(120) for w in writers] == [0, 0, 0]
@@ -65,6 +66,7 @@ def test_processes_that_replace_the_same_run_leave_one_whole_folder(here):
     assert is_whole(Path("study/run"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kills", more_and_more(15, 100, 1000))
 def test_a_writer_killed_at_any_time_loses_no_finished_run(here, kills):
     rng, run, old = random.Random(kills), Path("study/run"), Path("study/run.old")

@@ -62,6 +62,7 @@ def test_a_plan_that_cannot_be_read_is_named(here, text):
         remember("seed=1")
 
 
+@pytest.mark.slow
 def test_the_tables_of_a_study_are_what_load_gives(here):
     multirun([*WINE, "seed=1,2"])
     frame = load("default")
@@ -75,6 +76,7 @@ def test_the_tables_of_a_study_are_what_load_gives(here):
     assert csv["test/accuracy"].tolist() == pytest.approx(frame["test/accuracy"].tolist())
 
 
+@pytest.mark.slow
 def test_a_single_run_brings_the_tables_of_a_sweep_up_to_date_and_makes_none(here, lepton):
     assert lepton("train", *WINE, "seed=1")[0] == 0
     assert not (STUDY / "results.csv").exists()
@@ -83,6 +85,7 @@ def test_a_single_run_brings_the_tables_of_a_sweep_up_to_date_and_makes_none(her
     assert len(pd.read_csv(STUDY / "results.csv")) == 3
 
 
+@pytest.mark.slow
 def test_the_tables_are_fresh_while_the_sweep_goes_on(here, monkeypatch):
     import lepton.run
 
@@ -98,6 +101,7 @@ def test_the_tables_are_fresh_while_the_sweep_goes_on(here, monkeypatch):
     assert rows_before_run == [0, 1, 2]
 
 
+@pytest.mark.slow
 def test_the_same_command_mends_a_table_that_a_killed_sweep_left(here):
     multirun([*WINE, "seed=1,2"])
     (STUDY / "results.csv").unlink()
@@ -126,6 +130,7 @@ def test_writing_the_tables_takes_a_small_part_of_the_time(here, monkeypatch):
     assert written[-1] == pytest.approx(now[0] - 1)
 
 
+@pytest.mark.slow
 def test_a_table_that_cannot_be_written_takes_nothing_from_the_runs(here, monkeypatch):
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")

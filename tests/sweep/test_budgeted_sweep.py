@@ -31,6 +31,7 @@ def swept(training, monkeypatch):
     return swept
 
 
+@pytest.mark.slow
 def test_the_same_sweep_again_starts_nothing_and_a_larger_budget_goes_on(swept, capsys):
     assert swept("budget=35s") == [0, 1, 2]
     out = capsys.readouterr().out
@@ -45,6 +46,7 @@ def test_the_same_sweep_again_starts_nothing_and_a_larger_budget_goes_on(swept, 
     assert "every run was started" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_runs_that_count_together_are_listed_together(swept, capsys):
     assert swept("budget=35s", "hydra.sweeper.together=[seed]") == [0]
     reason = "about 0:10, 0:50 with those it counts with, 0:25 were left"
@@ -52,6 +54,7 @@ def test_runs_that_count_together_are_listed_together(swept, capsys):
     assert line in capsys.readouterr().out.splitlines()
 
 
+@pytest.mark.slow
 def test_another_key_that_ends_in_the_name_of_one_is_shown_as_it_is(swept, capsys):
     together = "hydra.sweeper.together=[seed]"
     assert swept("budget=15s", together, "dataset.split_seed=1", "seed=0,1,2") == [0]
@@ -59,6 +62,7 @@ def test_another_key_that_ends_in_the_name_of_one_is_shown_as_it_is(swept, capsy
     assert line in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_killed_sweep_goes_on_with_the_time_that_it_had_left(swept, training):
     training.stop_after = 2
     with pytest.raises(KeyboardInterrupt):
@@ -74,6 +78,7 @@ def test_a_budget_is_no_part_of_a_run(swept):
     ]
 
 
+@pytest.mark.slow
 def test_a_sweep_that_is_to_train_again_has_its_whole_budget(swept):
     assert swept("budget=35s") == [0, 1, 2]
     assert swept("budget=35s", "rerun=true") == [0, 1, 2]
@@ -179,6 +184,7 @@ ENDED = "*/result.json"
 PARTS = ("dataset.val_folds=2", "dataset.val_fold=0,1")
 
 
+@pytest.mark.slow
 def test_a_sweep_over_experiments_takes_the_settings_of_each(here):
     plan = plan_runs(["experiment=best_tabular", *SMALL], sweep=True)
     chosen = {job.config["choices"]["experiment"]: job.config for job in plan.jobs}
@@ -189,6 +195,7 @@ def test_a_sweep_over_experiments_takes_the_settings_of_each(here):
     assert [job.config["dataset"]["val_fold"] for job in plan.jobs[:5]] == [*range(5)]
 
 
+@pytest.mark.slow
 def test_settings_that_cannot_be_trained_are_left_out_with_a_line(here, monkeypatch, lepton):
     monkeypatch.setitem(sys.modules, "lightgbm", None)
     few = "hydra.sweeper.exclude='not model in [lightgbm, linear]'"
@@ -205,6 +212,7 @@ def test_settings_that_cannot_be_trained_are_left_out_with_a_line(here, monkeypa
     assert "needs lightgbm" in stderr
 
 
+@pytest.mark.slow
 def test_where_all_settings_have_the_mistake_it_is_refused(here, lepton):
     code, _, stderr = lepton("check", "-m", "experiment=best_tabular", "dataset=wine", *PARTS[:1],
                              "dataset.val_fold=7")  # fmt: skip
@@ -234,6 +242,7 @@ def test_the_ensemble_of_a_sweep_is_made_of_the_models_whose_folds_are_all_there
     assert "to predict: lepton predict runs/made/synthetic-ensemble_greedy-s0-" in out
 
 
+@pytest.mark.slow
 def test_a_sweep_of_whose_runs_no_ensemble_can_be_made_says_so(swept):
     with pytest.raises(FailedRuns, match="ensemble: none is made of 6 finished runs: "):
         multirun([*GRID, "hydra.sweeper.then=ensemble"])

@@ -68,6 +68,7 @@ def test_enlarging_a_grid_trains_only_the_new_points(here, trainings):
     assert len(trainings) == 6
 
 
+@pytest.mark.slow
 def test_doubled_combinations_train_once(here, trainings):
     multirun([*WINE, "model=gradient_boosting", "model.max_iter=2", "optimizer.lr=0.1,0.2,0.3"])
     assert len(trainings) == 1
@@ -80,6 +81,7 @@ def test_a_mistake_in_the_last_combination_trains_nothing(here, trainings):
     assert not study().exists()
 
 
+@pytest.mark.slow
 def test_a_sweep_shows_its_table(here, capsys):
     multirun([*WINE, "model=mlp_small,linear", "seed=1,2"])
     header, *rows = capsys.readouterr().out.splitlines()
@@ -107,6 +109,7 @@ def test_a_failure_does_not_stop_the_rest_and_is_told_and_tried_again(fragile, t
     assert load("default")["status"].tolist() == ["finished"] * 3
 
 
+@pytest.mark.slow
 def test_a_mistake_that_a_job_alone_meets_leaves_nothing_and_the_others_are_trained(
     here, trainings, monkeypatch
 ):
@@ -190,6 +193,7 @@ def test_failed_runs_that_are_to_be_left_are_told_and_not_trained(fragile, train
     assert len(trainings) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("launcher", quick(["basic", "parallel"], "basic"))
 def test_a_sweep_that_is_to_fail_fast_starts_nothing_after_a_failure(fragile, launcher):
     (fragile / "2").touch()
@@ -202,6 +206,7 @@ def test_a_sweep_that_is_to_fail_fast_starts_nothing_after_a_failure(fragile, la
     assert load("default")["status"].value_counts().to_dict() == {"finished": 1, "failed": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("launcher", quick(["basic", "parallel"], "basic"))
 def test_a_full_disk_stops_the_sweep_and_takes_nothing_from_it(trap, launcher, fingerprint):
     trap(2, "full")

@@ -34,6 +34,7 @@ def planned(*overrides):
     return [job.folder for job in plan.jobs], str(plan).splitlines()[1:]
 
 
+@pytest.mark.slow
 def test_a_key_applies_where_it_exists_and_it_is_said_where_not(experiments):
     folders, (line,) = planned("experiment=drops", "model=mlp,linear,resnet,tabm")
     assert folders == [
@@ -54,6 +55,7 @@ def test_a_run_alone_is_the_run_of_the_sweep(experiments):
     assert [alone("experiment=drops", f"model={name}") for name in ("mlp", "linear")] == swept
 
 
+@pytest.mark.slow
 def test_values_of_an_experiments_own_sweep_apply_where_they_exist(experiments):
     folders, lines = planned("experiment=swept", "model=mlp,linear")
     dropped = [
@@ -68,6 +70,7 @@ def test_values_of_an_experiments_own_sweep_apply_where_they_exist(experiments):
     ]
 
 
+@pytest.mark.slow
 def test_what_no_option_takes_or_is_typed_by_hand_is_refused(experiments):
     refused = r"model\.dropuot: model=linear has no such key"
     with pytest.raises(ConfigError, match=refused):

@@ -104,6 +104,7 @@ class Own(Linear):
 """
 
 
+@pytest.mark.slow
 def test_only_check_runs_code_of_the_users_own(table, monkeypatch):
     Path("conf/model").mkdir(parents=True)
     Path("mine_to_look_at.py").write_text(OWN)
@@ -142,6 +143,7 @@ def test_an_error_that_is_no_mistake_is_told_in_a_line_and_left_to_the_run(
     assert caplog.messages == [line.format("")]
 
 
+@pytest.mark.slow
 def test_data_are_read_once_for_all_seeds_and_not_for_what_a_finished_run_shows(table, readings):
     multirun([*TABLE, "model=linear", "seed=0,1,2", "hydra/launcher=basic"])
     assert readings == [0, 0, 1, 2]
@@ -150,6 +152,7 @@ def test_data_are_read_once_for_all_seeds_and_not_for_what_a_finished_run_shows(
     assert readings == [3]
 
 
+@pytest.mark.slow
 def test_a_run_whose_result_is_unreadable_is_no_finished_one(table, capsys):
     words = [*TABLE, "model=linear", "seed=0,1", "hydra/launcher=basic"]
     multirun(words)
@@ -163,6 +166,7 @@ def test_a_run_whose_result_is_unreadable_is_no_finished_one(table, capsys):
     multirun([*words, "rerun=true"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", quick([60.0, -1.0], -1.0))
 def test_a_strategy_that_finds_nothing_in_a_network_is_told_however_long_the_look_takes(
     table, seconds, monkeypatch

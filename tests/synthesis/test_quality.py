@@ -42,6 +42,7 @@ def judged(source):
     }
 
 
+@pytest.mark.slow
 def test_copies_of_training_rows_are_told_and_real_held_out_rows_are_not(judged, source):
     near = judged["bootstrap"].nearness
     assert judged["bootstrap"].verdict == "leaks"
@@ -72,6 +73,7 @@ def test_a_copula_is_between_the_two(judged):
     assert order == sorted(order)
 
 
+@pytest.mark.slow
 def test_a_judge_tells_columns_apart_from_real_rows_and_no_real_rows_from_others():
     rng = np.random.default_rng(0)
     x = rng.normal(size=600)
@@ -121,6 +123,7 @@ def test_distances_of_columns_are_gaps_of_their_distributions():
     assert frame["measure"].tolist() == ["ks", "tv", "tv"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("target", "metric"), [("dataset.classes=3", "accuracy"), ("dataset.classes=0", "r2")]
 )
@@ -137,6 +140,7 @@ def test_classes_and_numbers_are_scored_by_their_metrics(target, metric):
     assert widths[0] < widths[1]  # both are scored on the same rows
 
 
+@pytest.mark.slow
 def test_the_judge_is_scored_as_scikit_learn_scores(source):
     from sklearn.ensemble import HistGradientBoostingClassifier
 

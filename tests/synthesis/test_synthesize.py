@@ -32,6 +32,7 @@ def loans(here):
     return ("dataset=csv", "dataset.path=loans.csv", "dataset.target=defaulted")
 
 
+@pytest.mark.slow
 def test_rows_are_written_as_those_of_the_table_and_trained_on_with_real_rows_to_test(
     loans, lepton, here
 ):
@@ -57,6 +58,7 @@ def test_rows_are_written_as_those_of_the_table_and_trained_on_with_real_rows_to
     assert "made/copula/rows.parquet: rows are generated (generator=copula) (150)" in out + said
 
 
+@pytest.mark.slow
 def test_whole_numbers_that_no_integer_holds_are_written_as_they_are(loans, lepton, here):
     frame = pd.read_csv("loans.csv")
     frame.assign(amount=frame["amount"] * 1e18).to_csv("loans.csv", index=False)
@@ -65,6 +67,7 @@ def test_whole_numbers_that_no_integer_holds_are_written_as_they_are(loans, lept
     assert {*made} <= {*pd.read_csv("loans.csv")["amount"]}
 
 
+@pytest.mark.slow
 def test_the_note_says_where_each_row_is_from(loans, lepton):
     pytest.importorskip("imblearn")
     words = ("out=more", "generator=smotenc", "dataset.drop=[day]", "rows=60")
@@ -90,6 +93,7 @@ def test_the_note_says_where_each_row_is_from(loans, lepton):
     assert {*columns} == {"amount", "rate", "home", "guarantee", "defaulted"}
 
 
+@pytest.mark.slow
 def test_generated_rows_are_refused_as_test_data_by_both_keys(loans, lepton, run):
     assert lepton("synthesize", *loans, "out=made", *SHORT)[0] == 0
     pd.read_csv("loans.csv").to_parquet("real.parquet")

@@ -54,6 +54,7 @@ def assert_same_but_for_the_offset(far, near):
         assert again.to_numpy() == pytest.approx(a.prediction.numpy(), abs=1e-5, rel=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "overrides",
     [
@@ -76,6 +77,7 @@ def test_a_run_on_a_far_target_is_the_one_on_a_near_one(files, run, overrides):
     assert_same_but_for_the_offset(far, near)
 
 
+@pytest.mark.slow
 def test_an_ensemble_keeps_the_digits_of_its_members_targets(files, run, lepton):
     for study, seeds in (("far", (0, 1)), ("near", (0, 1))):
         for seed in seeds:

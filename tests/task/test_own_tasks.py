@@ -116,6 +116,7 @@ def test_a_task_of_ones_own_is_scored_again_and_is_no_member_of_an_ensemble(run,
         make_pool([read_input(folder)], None, across_folds=False)
 
 
+@pytest.mark.slow
 def test_no_more_predictions_of_a_streamed_task_are_held_than_of_a_batch(run):
     rows = 45000
     write_rows(rows)
@@ -127,6 +128,7 @@ def test_no_more_predictions_of_a_streamed_task_are_held_than_of_a_batch(run):
     assert len(Sequence.alive) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", quick(TASKS, "sequence"))
 def test_a_stack_trains_a_task_of_ones_own_as_a_run_alone(train_both, task):
     write_rows(200)

@@ -49,6 +49,7 @@ def test_the_vocabulary_is_at_most_as_large_as_the_config_says(tokenizer):
     assert tokenizer.vocabulary <= 120
 
 
+@pytest.mark.slow
 def test_the_same_is_learned_each_time_whatever_a_process_did_before():
     rows = pd.read_parquet(VADER_FILE)["text"].tolist()[:2000]
     trained = Trained(vocabulary=1000, **SIZES)

@@ -118,6 +118,7 @@ def test_debug_refuses_what_is_not_deterministic_and_stops_where_a_gradient_turn
     assert trainer.max_epochs == 5
 
 
+@pytest.mark.slow
 def test_a_time_limit_ends_training(tmp_path):
     overrides = [*TINY, "trainer=cpu", "trainer.max_epochs=100000", "trainer.max_time=00:00:00:01"]
     result = train(compose(*overrides, f"runs={tmp_path}"))

@@ -50,6 +50,7 @@ def test_every_argument_of_lightnings_trainer_is_handed_on_or_refused():
     assert not refused & {*HANDED_ON}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", quick(HANDED_ON, "num_sanity_val_steps", "inference_mode"))
 def test_an_argument_reaches_lightning_and_the_result_stays(name, run, given, fingerprint):
     value = HANDED_ON[name]
@@ -60,6 +61,7 @@ def test_an_argument_reaches_lightning_and_the_result_stays(name, run, given, fi
     assert fingerprint(folder) == fingerprint(run(*overrides))
 
 
+@pytest.mark.slow
 def test_sanity_steps_go_with_an_optimizer_that_has_two_sets_of_weights(run, fingerprint):
     overrides = (*NETWORK, "optimizer=schedule_free_adamw")
     folder = run(*overrides, "trainer.extra={num_sanity_val_steps: -1}")
@@ -109,6 +111,7 @@ def test_a_value_that_lightning_refuses_is_told(run):
         run(*NETWORK, "trainer.extra.reload_dataloaders_every_n_epochs=-1")
 
 
+@pytest.mark.slow
 def test_stacks_say_that_it_is_about_the_trainer_of_one_run(lepton):
     arguments = ("train", "-m", *NETWORK, "seed=1,2", "trainer.extra.min_epochs=1")
     code, _, err = lepton(*arguments, "hydra/launcher=vectorized")

@@ -71,6 +71,7 @@ def counted():
     return sys.modules["counting_callbacks"].COUNTS[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("accumulate", [1, 3])
 def test_a_callback_is_called_once_a_batch_and_the_results_stay(accumulate, run, fingerprint):
     overrides = (*NETWORK, f"trainer.accumulate_grad_batches={accumulate}", "regularization=ema")
@@ -102,10 +103,12 @@ def test_texts_come_batch_by_batch_too(run, fingerprint):
     assert fingerprint(folder) == fingerprint(run(*overrides))
 
 
+@pytest.mark.slow
 def test_a_callback_that_counts_no_batches_leaves_the_blocks_whole(run, fingerprint):
     assert fingerprint(run(*NETWORK, "callbacks=Epochs")) == fingerprint(run(*NETWORK))
 
 
+@pytest.mark.slow
 def test_a_module_of_ones_own_has_it_called_once_a_batch(run, fingerprint):
     folder = run(*MODULE, "callbacks=Counting")
     assert set(counted().counts.values()) == {21, 3}
@@ -121,6 +124,7 @@ def test_a_chosen_callback_is_a_part_of_the_id_and_none_is_not(run):
     assert len(ids) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overrides", quick([NETWORK, MODULE], NETWORK))
 def test_the_state_of_a_callback_goes_on_with_the_run(overrides, run, fingerprint):
     overrides = (*overrides, "callbacks=Counting", "trainer.max_epochs=4")
@@ -140,6 +144,7 @@ def test_the_state_of_a_callback_goes_on_with_the_run(overrides, run, fingerprin
     assert fingerprint(run_folder(config)) == fingerprint(whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overrides", quick([NETWORK, MODULE], NETWORK), ids=["network", "module"])
 def test_early_stopping_goes_on_as_if_it_had_not_been_stopped(overrides, run, fingerprint):
     overrides = (*overrides, "callbacks=EarlyStopping", "callbacks.EarlyStopping.patience=2")
@@ -174,6 +179,7 @@ def test_the_patience_of_the_trainer_is_that_of_lightnings_callback(overrides, r
     assert 3 <= expected["epochs"] < whole["epochs"] == 25
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overrides", [NETWORK, MODULE], ids=["network", "module"])
 @pytest.mark.parametrize("name", quick(LIGHTNINGS, "ModelCheckpoint"))
 def test_each_callback_of_lightnings_that_docs_list_runs(name, overrides, run, fingerprint):
@@ -302,6 +308,7 @@ def test_a_state_that_needs_pickled_code_is_told_when_it_is_saved(run):
         run(*NETWORK, "callbacks=Pickled", "trainer.checkpoint_every=0")
 
 
+@pytest.mark.slow
 def test_stacks_say_that_a_callback_is_called_by_the_trainer_of_one_run(lepton):
     arguments = ("train", "-m", *NETWORK, "seed=1,2", "callbacks=Epochs")
     code, _, err = lepton(*arguments, "hydra/launcher=vectorized")

@@ -273,6 +273,7 @@ def fill(path):
     os.close(number)
 
 
+@pytest.mark.slow
 def test_a_run_that_fills_the_disk_goes_on_when_there_is_room(
     small_disk, here, run, fingerprint, monkeypatch
 ):
@@ -300,6 +301,7 @@ def test_a_run_that_fills_the_disk_goes_on_when_there_is_room(
     assert fingerprint(folder) == fingerprint(run(*overrides, "study=whole"))
 
 
+@pytest.mark.slow
 def test_a_run_that_cannot_write_its_result_for_want_of_room_goes_on_when_there_is(
     small_disk, run, fingerprint, monkeypatch
 ):
@@ -340,6 +342,7 @@ def stopped(here, monkeypatch):
     return unfinished_folder(run_folder(config))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spoil", quick(["flip", "cut", "empty", "both"], "flip", "both"))
 def test_a_run_with_a_damaged_checkpoint_still_ends_as_one_that_was_never_stopped(
     spoil, stopped, run, fingerprint, caplog

@@ -156,6 +156,7 @@ def test_a_diverged_run_is_not_trained_again_unless_asked_for(run, monkeypatch):
     assert len(names) == 2
 
 
+@pytest.mark.slow
 def test_a_sweep_goes_on_and_a_diverged_run_never_ranks(here, capsys):
     with pytest.raises(FailedRuns, match=r"^1 of 2 runs"):
         multirun([*HUGE, "optimizer.lr=1e30,0.001"])

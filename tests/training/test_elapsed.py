@@ -31,6 +31,7 @@ def started():
     return MethodTraining(Noting(), config, build.data(config))
 
 
+@pytest.mark.slow
 def test_it_grows_by_equal_steps_over_all_epochs_also_where_a_run_goes_on(tmp_path):
     whole, first, rest = started(), started(), started()
     for name in ("whole", "cut"):

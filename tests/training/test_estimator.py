@@ -86,6 +86,7 @@ def test_each_label_has_a_model_of_its_own(fit):
         np.testing.assert_allclose(predicted[:, label], expected[:, 1], rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overrides", quick([[], ["dataset.classes=3"]], ["dataset.classes=3"]))
 def test_balanced_class_weights_are_those_of_sklearn(overrides, fit):
     data, estimator = fit(*overrides, "task.class_weights=balanced", "dataset.noise=0.8")
@@ -97,6 +98,7 @@ def test_balanced_class_weights_are_those_of_sklearn(overrides, fit):
     np.testing.assert_allclose(estimator.predict(data.splits["test"]), expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_label_is_weighed_against_its_absence(fit):
     data, estimator = fit("dataset.labels=3", "task.class_weights=balanced", "model.max_iter=2")
     positives = data.splits["train"]["target"].sum(0).double()

@@ -61,6 +61,7 @@ def grouped_rows(here):
     frame.to_csv(here / "rows.csv", index=False)
 
 
+@pytest.mark.slow
 def test_the_epoch_is_that_of_the_best_auroc_of_all_rows_where_no_fold_has_one(run, here, pooled):
     grouped_rows(here)
     folder = run(*INSIDE, *BY_GROUP, "task.monitor=auroc")
@@ -74,6 +75,7 @@ def test_the_epoch_is_that_of_the_best_auroc_of_all_rows_where_no_fold_has_one(r
     assert result.metrics["val/auroc"] == pytest.approx(max(areas))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [3, 6])
 def test_single_rows_have_no_r2_and_all_together_do(run, here, pooled, rows):
     draw = np.random.default_rng(rows)
@@ -98,6 +100,7 @@ def spearman_words(here, split):
 HALVES = np.repeat(["train", "test"], 10)
 
 
+@pytest.mark.slow
 def test_an_epoch_that_predicts_one_number_is_not_chosen(run, here, pooled):
     seen, replace = pooled
 
@@ -112,6 +115,7 @@ def test_an_epoch_that_predicts_one_number_is_not_chosen(run, here, pooled):
     assert read_result(folder).best_epoch == 1 + int(np.argmax(ranks))
 
 
+@pytest.mark.slow
 def test_a_metric_that_no_epoch_has_is_told_before_the_last_training(lepton, here, pooled):
     def constant(found):
         return inside.Pooled(torch.ones_like(found.kept), None, 0.0)
@@ -175,6 +179,7 @@ def clearly(values, folds, kept, start):
     return np.mean(gains) > np.sqrt(np.var(gains, ddof=1) / len(gains))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("monitor", ["auroc", "r2"])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 def test_a_fold_without_a_score_is_left_out_of_the_standard_error(monitor):

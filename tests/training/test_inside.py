@@ -103,6 +103,7 @@ def test_all_rows_are_trained_on_for_the_epochs_that_the_folds_choose(run, rows)
     )
 
 
+@pytest.mark.slow
 def test_the_stored_validation_is_what_the_folds_predicted(run_once):
     folder = run_once(*FEW)
     val, result = read_predictions(folder, "val"), read_result(folder)
@@ -112,6 +113,7 @@ def test_the_stored_validation_is_what_the_folds_predicted(run_once):
     assert result.metrics["val/log_loss"] == pytest.approx(history(folder)["val/log_loss"].iloc[-1])
 
 
+@pytest.mark.slow
 def test_a_killed_run_trains_no_finished_fold_again(here, monkeypatch):
     config = config_of(*FEW)
     whole = train_checked({**config, "runs": "whole"}, run_folder({**config, "runs": "whole"}))
@@ -139,6 +141,7 @@ def source(run_once):
     return run_once("dataset=breast_cancer", *PLAIN, "trainer.max_epochs=20")
 
 
+@pytest.mark.slow
 def test_a_start_that_no_epoch_beats_stays_as_it_is(run, source):
     tuned = ("finetune=full", f"init_from={source}", "optimizer.lr=100", "regularization=none")
     folder = run(*FEW, *tuned, "scheduler=none")
@@ -154,6 +157,7 @@ def val_rows(folder):
     return build.data(read_result(folder).config).splits["val"]
 
 
+@pytest.mark.slow
 def test_a_tuned_network_is_trained_to_the_end_of_its_schedule(run):
     """Two folds say what it is worth, and choose no epoch."""
     source = run("dataset=breast_cancer", *PLAIN, "trainer.max_epochs=1", "optimizer.lr=1.0e-6")
@@ -165,6 +169,7 @@ def test_a_tuned_network_is_trained_to_the_end_of_its_schedule(run):
     assert rows["lr"].iloc[-1] < rows["lr"].max() / 5, "the schedule is whole"
 
 
+@pytest.mark.slow
 def test_the_epochs_of_a_head_are_chosen_also_after_the_rest_was_tuned(run, source):
     """Two folds, as each tunes the whole; of the head every epoch is scored, and its start."""
     tuned = ("finetune=contrastive", f"init_from={source}", "finetune.start=zeros")
@@ -175,6 +180,7 @@ def test_the_epochs_of_a_head_are_chosen_also_after_the_rest_was_tuned(run, sour
     assert -rows["val/score"].iloc[-1] == pytest.approx(result.metrics["val/log_loss"])
 
 
+@pytest.mark.slow
 def test_averaged_weights_are_those_that_a_run_ends_with(run, rows):
     """As those of an ordinary training on the same rows, whose last epoch is its best."""
     write(rows)
@@ -189,6 +195,7 @@ def test_averaged_weights_are_those_that_a_run_ends_with(run, rows):
     )
 
 
+@pytest.mark.slow
 def test_the_untuned_head_is_chosen_by_folds_of_the_rows_that_it_may_see(run, source, monkeypatch):
     """In a fold these are the rows of the others, and its own are only predicted."""
     seen = []
@@ -341,6 +348,7 @@ def test_a_run_with_folds_inside_is_no_part_of_a_stack():
     assert "several folds" in obstacle_to_stacking(config_of(*FEW))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "is_said"),
     [
@@ -359,6 +367,7 @@ def test_of_few_rows_a_line_says_what_folds_would_spare(lepton, monkeypatch, ove
     assert ("rows validate, and are not trained on" in errors) == is_said
 
 
+@pytest.mark.slow
 def test_regression_is_divided_by_chance(here, run):
     folder = run("dataset=diabetes", "dataset.fraction=0.1", "dataset.validation=inside", *PLAIN)
     val = read_predictions(folder, "val")
@@ -384,6 +393,7 @@ def test_trees_learn_as_long_as_folds_say_and_are_judged_on_what_these_left_out(
         np.testing.assert_allclose(val.prediction[held_out.tolist()], expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_model_of_terms_is_fitted_to_all_rows_with_what_folds_chose(run):
     folder = run("dataset=vader", "dataset.source=tweets", "dataset.shots=8", "model=tfidf_linear")
     [model] = load_model(folder).learner.model.models
@@ -394,6 +404,7 @@ def test_a_model_of_terms_is_fitted_to_all_rows_with_what_folds_chose(run):
     assert words.vocabulary_ == learned.vocabulary_, "of all training rows"
 
 
+@pytest.mark.slow
 def test_rows_of_a_class_in_one_fold_are_predicted_without_it(run, here, monkeypatch):
     """All five of `c` are one group: the model of the other fold gives it no chance."""
     monkeypatch.setattr(run_log, "SHOWN_LINES", set())
@@ -414,6 +425,7 @@ def test_rows_of_a_class_in_one_fold_are_predicted_without_it(run, here, monkeyp
     assert "has learned no such row: 5 of class 'c'\n" in (folder / "log.txt").read_text()
 
 
+@pytest.mark.slow
 def test_words_of_all_folds_are_predicted_with_the_strength_that_they_choose_together(
     run, here, monkeypatch
 ):
@@ -475,6 +487,7 @@ def test_trees_go_on_where_a_fold_has_nothing_to_stop_by(run, here, monkeypatch,
         assert min(weights) == 0 < sum(weights) == 3
 
 
+@pytest.mark.slow
 def test_labels_that_a_fold_knows_none_of_are_told_and_counted(run, here):
     texts, places = [f"{'ab'[i % 2] * 3} {i:03}" for i in range(20)], np.arange(20)
     labels = {"often": places % 2, "once": places == 3, "never": 0 * places, "missed": places != 5}
@@ -516,6 +529,7 @@ def test_weights_that_leave_a_fold_nothing_to_learn_are_told(lepton, rows, model
     assert not list(run_folder(config_of(*words)).parent.glob("*/result.json"))
 
 
+@pytest.mark.slow
 def test_a_network_is_tuned_on_two_numbers_though_a_fold_learns_from_one(run, rows):
     inputs = ("dataset.keep=['mean *']", "dataset.validation=inside")
     write(rows.assign(z=np.arange(40) / 7))
@@ -543,6 +557,7 @@ def test_a_class_with_a_single_row_is_named(rows, here):
         fold_positions(data, 5)
 
 
+@pytest.mark.slow
 def test_all_rows_may_be_trained_on_where_none_are_kept_for_a_test(run, rows):
     write(rows.drop(columns="split"))
     keys = [o for o in FILE if "split" not in o]
@@ -550,6 +565,7 @@ def test_all_rows_may_be_trained_on_where_none_are_kept_for_a_test(run, rows):
     assert read_result(folder).rows == {"train": 40, "val": 40}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("start", "tuned", "known"),
     [

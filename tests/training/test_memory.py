@@ -30,6 +30,7 @@ def trained_model(folder, *words):
     return weakref.ref(learner.model)
 
 
+@pytest.mark.slow
 def test_a_training_frees_what_a_large_one_before_it_left(tmp_path, no_collector):
     large = trained_model(tmp_path / "large", *OWN)
     assert large() is not None  # Lightning's objects keep each other

@@ -149,6 +149,7 @@ def test_a_schedule_free_optimizer_is_validated_and_kept_with_its_averaged_weigh
     assert any((value - trained[best][name]).abs().max() > 1e-3 for name, value in state.items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("times", "size", "rows"), [(2, 16, 210), (2, 16, 235), (3, 4, 500)])
 def test_accumulated_batches_are_one_larger_batch(times, size, rows, fit):
     """Whatever is left for the last step, and where a step's batches come in two blocks."""
@@ -177,6 +178,7 @@ WEIGHTED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", WEIGHTED)
 def test_accumulated_batches_with_class_weights_are_one_larger_batch(case, fit):
     overrides = [*PLAIN, "optimizer=sgd", "optimizer.lr=0.3", "trainer.max_epochs=1"]
@@ -303,6 +305,7 @@ def test_every_trainable_parameter_moves_and_no_frozen_one(model, optimizer, tmp
     assert still - stuck <= set(frozen)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", quick(["mlp_small", "gradient_boosting"], "mlp_small"))
 def test_a_heavier_class_is_predicted_more(model, tmp_path):
     overrides = [*DATA, "dataset.rows=400", f"model={model}", "trainer=cpu", "trainer.max_epochs=9"]
@@ -315,6 +318,7 @@ def test_a_heavier_class_is_predicted_more(model, tmp_path):
     assert shares[0] + 0.1 < shares[1] < shares[2] - 0.1
 
 
+@pytest.mark.slow
 def test_balanced_weights_lift_the_rare_class(fit):
     overrides = ["dataset=german_credit", "model=linear", "trainer=cpu", "trainer.max_epochs=10"]
     data, plain = fit(*overrides, "optimizer.lr=0.02")

@@ -45,6 +45,7 @@ def test_the_log_has_a_line_an_epoch_with_the_numbers_of_the_history(run_once):
     assert [line.split(" ", 2)[2] for line in log if " epoch " in line] == expected
 
 
+@pytest.mark.slow
 def test_without_a_terminal_a_line_is_written_every_ten_seconds(lines):
     written = lines()
     # the clock is looked at after the one block of each epoch and before the next: 12 s are over

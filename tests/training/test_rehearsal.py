@@ -105,6 +105,7 @@ def never_trained(monkeypatch):
     monkeypatch.setattr(Estimator, "fit", fit)
 
 
+@pytest.mark.slow
 def test_a_run_with_tied_weights_is_kept_and_predicts_as_it_did(run, models):
     folder = run(*SMALL, "model=tied")
     model = load_model(folder)
@@ -153,6 +154,7 @@ def test_the_rehearsal_leaves_random_numbers_and_no_file(run, models, monkeypatc
     assert [path.name for path in folder.rglob("*rehearsal*")] == []
 
 
+@pytest.mark.slow
 def test_runs_of_one_structure_are_tried_once(run, models, monkeypatch):
     tried = []
     rehearse = rehearsal._rehearse
@@ -184,6 +186,7 @@ def test_inputs_may_be_described_in_a_folder_of_their_own(run, models, monkeypat
     assert (folder / "deep" / "table.txt").is_file()
 
 
+@pytest.mark.slow
 def test_a_stack_refuses_a_model_that_could_not_be_kept(lepton, models):
     command = ("train", "-m", *SMALL, "model=drawn", "seed=1,2", "hydra/launcher=vectorized")
     code, _, errors = lepton(*command, "study=s")

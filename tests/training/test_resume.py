@@ -100,6 +100,7 @@ def test_a_training_stopped_again_and_again_ends_as_one_that_was_not(
     assert fingerprint(folder) == fingerprint(run(*overrides))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", quick(OPTIMIZERS, "schedule_free_adamw"))
 def test_every_optimizer_goes_on_exactly(name, stopped, run, fingerprint):
     override = f"optimizer={name}"
@@ -108,6 +109,7 @@ def test_every_optimizer_goes_on_exactly(name, stopped, run, fingerprint):
     assert fingerprint(folder) == fingerprint(run(*SHORT, override))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", quick(SCHEDULERS, "plateau"))
 def test_every_scheduler_goes_on_exactly(name, stopped, run, fingerprint):
     override = f"scheduler={name}"
@@ -132,6 +134,7 @@ def test_a_training_that_only_lacked_its_scores_is_not_trained_again(stopped, ru
     assert fingerprint(folder) == fingerprint(run(*overrides))
 
 
+@pytest.mark.slow
 def test_the_seconds_of_all_processes_are_added_up(stopped, monkeypatch):
     real, looks = time.time, []
 
@@ -167,6 +170,7 @@ def test_the_time_that_a_training_may_take_counts_all_processes(here, monkeypatc
     assert 1.9 < seconds < 2.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", quick([5, 7], 7))
 def test_loggers_are_told_all_epochs_by_the_process_that_ends_the_training(every, stopped, run):
     overrides = (*SHORT, "logger=csv")

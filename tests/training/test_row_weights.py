@@ -199,6 +199,7 @@ def test_linear_models_of_texts_learn_as_scikit_learns_do(target, files, tmp_pat
     assert learner.predict(val).numpy() == pytest.approx(expected, abs=2e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["xgboost", "lightgbm", "catboost"])
 def test_rows_that_weigh_nothing_are_not_learned_from(model, files, tmp_path):
     """Where half of the rows teach the opposite and weigh nothing, the others are learned."""

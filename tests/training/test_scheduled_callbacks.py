@@ -64,6 +64,7 @@ def trained_by_hand(config, name):
     return states
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPTIONS)
 def test_it_changes_the_training_as_its_docs_say(name, run):
     words = ("dataset=synthetic", "dataset.rows=170", f"batch_size={ROWS}", "trainer=cpu")

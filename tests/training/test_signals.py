@@ -203,6 +203,7 @@ def training(start, here):
     return training
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code", "name"),
     quick_at([(signal.SIGTERM, 143, "SIGTERM"), (signal.SIGINT, 130, "Ctrl-C")], 0),

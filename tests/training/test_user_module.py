@@ -117,6 +117,7 @@ def trained_by_lightning(config, module_class, settings, **values):
     return data, module, seeds.states
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("option", "overrides", "settings"),
     quick_at(
@@ -194,6 +195,7 @@ def test_the_saved_weights_predict_the_same(run):
     np.testing.assert_array_equal(frame["prediction"], loaded)
 
 
+@pytest.mark.slow
 def test_groups_that_it_does_not_heed_are_said_where_they_are_given_and_change_no_id(lepton):
     SHOWN_LINES.clear()
     arguments = ("train", *SMALL, "trainer.max_epochs=1", "model=classifier")
@@ -288,6 +290,7 @@ SETTINGS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", quick(SETTINGS, "two optimizers"))
 def test_a_training_stopped_between_epochs_ends_as_one_that_was_not(
     case, run, fingerprint, monkeypatch
@@ -329,6 +332,7 @@ def test_a_killed_run_goes_on_from_its_last_epoch(here, start, command, run, fin
     assert fingerprint(folder) == fingerprint(run(*overrides))
 
 
+@pytest.mark.slow
 def test_a_sweep_trains_it_one_by_one_and_says_why(lepton):
     arguments = ("train", "-m", *SHORT, "model=classifier", "seed=1,2", "hydra/launcher=vectorized")
     code, _, err = lepton(*arguments)

@@ -83,6 +83,7 @@ def test_the_best_epoch_is_chosen_by_them_and_the_constant_predictor_knows_them(
     assert result["constant"]["test/log_loss"] == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_the_test_split_is_scored_again_with_intervals_over_rows_with_their_weights(
     rows, run_once, lepton
 ):
@@ -137,6 +138,7 @@ def test_the_rows_of_a_file_count_by_its_column_and_without_one_once_each_which_
     )
 
 
+@pytest.mark.slow
 def test_importance_and_ensembles_score_by_the_weights_of_validation_rows(rows, run_once, lepton):
     first, second = run_once(*NETWORK), run_once(*TREES)
     code, shown, error = lepton("importance", str(first), "repeats=2")

@@ -97,6 +97,7 @@ def test_it_may_be_killed_again_and_a_damaged_checkpoint_is_not_believed(
     assert_same_runs("whole", "cut", 2)
 
 
+@pytest.mark.slow
 def test_the_last_member_of_a_stack_goes_on_by_itself(here, train_killed):
     overrides = (*SMALL, EXACT, "trainer.max_epochs=1,4")
     jobs, _ = train_stacked(*overrides, "study=whole")
@@ -116,6 +117,7 @@ def test_new_runs_beside_those_that_go_on_are_a_stack_of_their_own(here, train_k
     assert_same_runs("whole", "cut", 4)
 
 
+@pytest.mark.slow
 def test_sigterm_saves_and_ends(here, monkeypatch):
     overrides = (*SMALL, EXACT, "model.dropout=0.2", "seed=1,2")
     train_stacked(*overrides, "study=whole")
@@ -135,6 +137,7 @@ def test_sigterm_saves_and_ends(here, monkeypatch):
     assert_same_runs("whole", "cut", 2)
 
 
+@pytest.mark.slow
 def test_alone_a_run_starts_anew_and_says_so(here, train_killed, caplog):
     overrides = (*SMALL, EXACT, "seed=1,2")
     train_killed((1, 2), *overrides, "study=cut")

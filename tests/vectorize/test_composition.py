@@ -159,6 +159,7 @@ def test_memory_bounds_a_stack():
     )
 
 
+@pytest.mark.slow
 def test_a_run_whose_folder_was_removed_leaves_a_line_and_no_stop(here, monkeypatch, caplog):
     killed(monkeypatch, StackMember, "finish", 2)
     gone = sorted(path.parent for path in Path("runs/cut").glob("*/result.json"))[0]

@@ -49,6 +49,7 @@ SCHEDULERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheduler", quick(SCHEDULERS, "plateau"))
 def test_schedulers(gap, scheduler):
     overrides = (f"scheduler={scheduler}", *SCHEDULERS[scheduler], "optimizer.lr=0.005,0.05")
@@ -84,6 +85,7 @@ DEFAULT_CASES = [
 CASES = [(m, e) for m in MODELS for e in EMBEDDINGS if e == "none" or m not in ("linear",)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", quick(CASES, *DEFAULT_CASES))
 def test_models_with_every_embedding_of_numbers(gap, case):
     model, embedding = case
@@ -115,6 +117,7 @@ METHODS = ["ema", "early_stopping", "gradient_clipping", "l1", "label_smoothing"
 METHODS += ["confidence_penalty", "logit_adjustment", "sam"]
 
 
+@pytest.mark.slow
 def test_the_patience_of_the_trainer(gap):
     lengths = ("trainer.patience=1,2,null", "trainer.max_epochs=9", "optimizer.lr=0.05")
     assert gap(*SMALL, EXACT, *lengths) < 1e-9
@@ -163,6 +166,7 @@ def test_tasks(gap, task):
     assert gap(*SMALL, EXACT, *TASKS[task], *TWO) < 1e-9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", quick(["binary", "multiclass", "multilabel"], "multiclass"))
 def test_class_weights_and_monitors_are_each_members_own(gap, task):
     count = {"binary": 2}.get(task, 3)
@@ -172,6 +176,7 @@ def test_class_weights_and_monitors_are_each_members_own(gap, task):
     assert gap(*SMALL, EXACT, *TASKS[task], *overrides, "optimizer.lr=0.05") < 1e-9
 
 
+@pytest.mark.slow
 def test_runs_of_other_lengths_share_a_stack(train_both):
     overrides = ("trainer.max_epochs=1,3,6", "scheduler=cosine", "optimizer.lr=0.01")
     pairs = train_both(
@@ -194,6 +199,7 @@ def test_batches(gap, case):
     assert gap(*SMALL, EXACT, *BATCHES[case], *TWO) < 1e-9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", quick(["adamw", "sgd"], "adamw"))
 @pytest.mark.parametrize("model", quick(MODELS, "tabm"))
 def test_members_of_one_seed_share_their_batches(gap, model, optimizer):
@@ -228,6 +234,7 @@ def test_in_32_bits_a_stack_is_as_near_as_another_kernel_is(train_both, run):
     assert max(stacked) < 5 * max(unfused)  # of some seeds both kernels give the same bits
 
 
+@pytest.mark.slow
 def test_what_the_folders_say_besides(train_both):
     for alone, stacked in train_both(*SMALL, "seed=1,2"):
         results = [json.loads((f / "result.json").read_text()) for f in (alone, stacked)]
@@ -241,6 +248,7 @@ def test_what_the_folders_say_besides(train_both):
             assert a == b, name
 
 
+@pytest.mark.slow
 def test_a_tracker_is_told_the_same(train_both):
     for pair in train_both(*SMALL, EXACT, "seed=1,2", "logger=csv"):
         a, b = (
@@ -250,6 +258,7 @@ def test_a_tracker_is_told_the_same(train_both):
         pd.testing.assert_frame_equal(a, b, check_like=True, check_index_type=False, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_the_log_of_a_member_holds_its_own_lines_and_spec_is_one_file(train_both):
     pairs = train_both(*SMALL, "seed=1,2,3")
     logs = [(stacked / "log.txt").read_text() for _, stacked in pairs]
@@ -266,6 +275,7 @@ def test_the_log_of_a_member_holds_its_own_lines_and_spec_is_one_file(train_both
         assert len({(folder / "spec.json").stat().st_ino for folder in folders}) == 1
 
 
+@pytest.mark.slow
 def test_a_tracker_that_fails_is_a_warning_of_each_run_of_a_stack(train_both, monkeypatch, caplog):
     def fail(*_, **__):
         raise ConnectionError("the server is down")
@@ -322,6 +332,7 @@ def test_fine_tuned_runs(gap, run, strategy):
     assert gap(*overrides, EXACT, *start, *TUNED[strategy], "seed=1,2") < 1e-9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", quick(["full", "head"], "full"))
 def test_a_start_that_no_epoch_beats_is_kept_in_a_stack(train_both, run, strategy):
     source = run(*SMALL, "optimizer.lr=0.02", "trainer.max_epochs=30", "study=source")
@@ -339,6 +350,7 @@ def test_tuned_runs_that_are_drawn_back_to_their_start(gap, run):
     assert gap(*SMALL, EXACT, *start, *drawn) < 1e-9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "strategy", quick(["gradual_unfreeze", "layerwise_lr", "lora", "lp_ft", "contrastive"], "lora")
 )
@@ -365,6 +377,7 @@ def streamed(tmp_path, monkeypatch):
     )
 
 
+@pytest.mark.slow
 def test_a_stack_on_streamed_rows_ends_as_the_runs_alone(train_both, streamed):
     pairs = train_both(*streamed, "trainer.accelerator=cpu", "optimizer.lr=0.01,0.02")
     assert all("streamed from" in (b / "log.txt").read_text() for _, b in pairs)
@@ -379,6 +392,7 @@ def test_a_stack_in_64_bits_leaves_streamed_rows_to_the_runs_alone(here, streame
     assert reasons == {"its data are streamed, and a stack would hold them whole on its device"}
 
 
+@pytest.mark.slow
 def test_a_target_far_from_0_in_a_stack_keeps_its_digits(here, gap):
     lines = [f"{i / 60},{1_700_000_000 + (i * 37 % 60) / 10}" for i in range(60)]
     (here / "far.csv").write_text("\n".join(["a,y", *lines]) + "\n")
@@ -386,6 +400,7 @@ def test_a_target_far_from_0_in_a_stack_keeps_its_digits(here, gap):
     assert gap(*data, "trainer.max_epochs=2", "optimizer=sgd", "seed=1,2") < 1e-4
 
 
+@pytest.mark.slow
 def test_rows_with_weights(gap, tmp_path):
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(rng.normal(size=(120, 3)), columns=["a", "b", "y"])

@@ -101,6 +101,7 @@ def no_trial(monkeypatch):
     monkeypatch.setattr(StackTrial, "mismatch", lambda trial: None)
 
 
+@pytest.mark.slow
 def test_a_trial_finds_numbers_and_counts_that_are_no_runs_own(methods):
     for method in ("noise", "frozen"):
         np.random.seed(0)
@@ -130,6 +131,7 @@ def test_a_trial_finds_an_optimizer_that_steps_as_no_run_does(here, monkeypatch,
 WORDS = "numbers that are not `draw`'s"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", quick(["noise", "frozen", "late"], "late"))
 def test_a_method_with_numbers_of_its_own_is_found_out_in_training(methods, no_trial, method):
     np.random.seed(0)
@@ -140,6 +142,7 @@ def test_a_method_with_numbers_of_its_own_is_found_out_in_training(methods, no_t
     assert not any(job.folder.exists() for job in jobs)
 
 
+@pytest.mark.slow
 def test_what_ended_before_a_mismatch_is_taken_back_and_trained_again(
     methods, no_trial, monkeypatch
 ):
@@ -163,6 +166,7 @@ def test_sweeps_train_alone_what_the_guard_refuses_and_say_so_once(methods, no_t
     assert [result["trained"] for result in results] == ["alone", "alone"]
 
 
+@pytest.mark.slow
 def test_a_member_that_diverges_as_it_would_alone_is_no_mismatch(here, monkeypatch):
     monkeypatch.setattr(StackGuard, "chooses", lambda guard, step: step % 2 == 0)
     overrides = (*SMALL, "optimizer=sgd", "dataset.classes=0", "optimizer.lr=0.01,1e12,1e25")

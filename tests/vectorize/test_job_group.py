@@ -103,6 +103,7 @@ def models(here, monkeypatch):
     return ("dataset=wine", "trainer.max_epochs=2")
 
 
+@pytest.mark.slow
 def test_a_dropout_layer_that_is_used_again_has_masks_of_its_own_each_time(models):
     overrides = (*models, "model=twice", EXACT, "seed=1,2")
     for job in plan_runs([*overrides, "study=alone"], sweep=True).jobs:
@@ -141,6 +142,7 @@ def test_validation_batches_that_are_no_slices_of_tensors_leave_the_runs_alone(h
     assert reasons == ["their data set cuts batches in a way of its own"] * 2
 
 
+@pytest.mark.slow
 def test_a_wrong_value_refuses_its_run_alone_and_leaves_nothing(here, caplog):
     _, reasons = train_stacked(
         *SMALL, "optimizer=sgd", "optimizer.nesterov=true", "optimizer.momentum=0.9,0,0.8"
@@ -168,6 +170,7 @@ def test_a_diverging_member_ends_as_it_would_alone_and_the_others_go_on(here):
         assert largest_difference(Path("runs/alone") / run, Path("runs/stack") / run) < 1e-4
 
 
+@pytest.mark.slow
 def test_a_member_that_stops_early_leaves_the_stack(here, monkeypatch):
     sizes = []
     real = Stack.score_epoch
@@ -182,6 +185,7 @@ def test_a_member_that_stops_early_leaves_the_stack(here, monkeypatch):
     assert sizes == [3, 2, 2, 1]
 
 
+@pytest.mark.slow
 def test_runs_appear_when_they_leave_and_not_at_the_end(here, monkeypatch):
     finished_by_epoch = []
     real = StackedTrainingModule.on_train_epoch_end
@@ -195,6 +199,7 @@ def test_runs_appear_when_they_leave_and_not_at_the_end(here, monkeypatch):
     assert finished_by_epoch == [1, 1, 2]
 
 
+@pytest.mark.slow
 def test_a_stack_too_large_for_memory_is_halved(here, monkeypatch):
     real, sizes = StackedTrainingModule.setup, []
 
@@ -211,6 +216,7 @@ def test_a_stack_too_large_for_memory_is_halved(here, monkeypatch):
     assert all((job.folder / "result.json").is_file() for job in jobs)
 
 
+@pytest.mark.slow
 def test_a_stack_that_breaks_leaves_its_runs_to_be_trained_alone(here, monkeypatch):
     def broken(self):
         raise RuntimeError("no luck")
@@ -234,6 +240,7 @@ def test_ctrl_c_leaves_nothing_half_written(here, monkeypatch):
     assert not list(Path("runs").rglob("result.json"))
 
 
+@pytest.mark.slow
 def test_a_trial_of_more_steps_than_an_epoch_has_is_within_the_schedule(here):
     overrides = (*SMALL, "scheduler=one_cycle", "batch_size=128", "seed=1,2,3")
     jobs, _ = train_stacked(
@@ -252,6 +259,7 @@ def test_with_dropout_a_member_is_the_same_in_any_stack(here):
         assert largest_difference(Path("runs/three") / name, Path("runs/two") / name) < 1e-9
 
 
+@pytest.mark.slow
 def test_a_failure_while_recording_is_the_runs_own(here, monkeypatch):
     real = save_result
 
@@ -270,6 +278,7 @@ def test_a_failure_while_recording_is_the_runs_own(here, monkeypatch):
     assert len(history) == json.loads((jobs[1].folder / "result.json").read_text())["epochs"]
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_the_sweep_and_costs_no_finished_run(here, monkeypatch, lepton):
     real = save_result
 
@@ -288,6 +297,7 @@ def test_a_full_disk_stops_the_sweep_and_costs_no_finished_run(here, monkeypatch
     assert [name.split("-")[2] for name in finished] == ["s0"]
 
 
+@pytest.mark.slow
 def test_a_watched_member_is_pruned_and_the_others_are_not(here):
     jobs = [
         replace(job, watch=Below(1)) for job in plan_runs([*SMALL, "seed=1,2"], sweep=True).jobs

@@ -144,6 +144,7 @@ def test_pixels_are_those_of_the_frames_and_the_training_rows_scale_them(here):
     assert all(again.splits[s]["video"].equal(rows["video"]) for s, rows in data.splits.items())
 
 
+@pytest.mark.slow
 def test_a_run_learns_from_files_and_predicts_from_paths_bytes_and_arrays(here):
     write_clips(here / "clips")
     rows = [(f"{name}/{i}.mp4", i % 3) for name in ("dark", "light") for i in range(6)]

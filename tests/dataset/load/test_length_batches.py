@@ -144,6 +144,7 @@ def test_evaluation_sees_each_row_once_within_a_number_of_tokens(tensors, monkey
     ]
 
 
+@pytest.mark.slow
 def test_a_batch_of_texts_without_gradients_holds_32768_tokens_as_in_earlier_versions(tensors):
     length = torch.randint(3, 60, (40_000,), generator=torch.Generator().manual_seed(1))
     rows = {"tokens": torch.zeros(40_000, 60, dtype=torch.int32), "length": length}

@@ -70,6 +70,7 @@ def test_streamed_tokens_are_those_in_memory(ending, model, reviews, monkeypatch
     same_data(again, in_memory)
 
 
+@pytest.mark.slow
 def test_a_streamed_run_on_texts_is_the_run_in_memory(reviews, trained_both_ways):
     trained_both_ways(
         *("dataset=text_csv", "dataset.text=text", "dataset.target=label", "model=text_cnn"),

@@ -15,6 +15,7 @@ TEXT = ("dataset=vader", "dataset.source=reviews", "model=text_cnn")
 LOADERS = [(TABLE, TrainingBatches), (TEXT, LengthTrainingBatches)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("overrides", "kind"), LOADERS)
 def test_both_kinds_of_loader_keep_the_protocol(overrides, kind):
     loader = build.data(check(compose(*overrides))).train_dataloader()

@@ -32,6 +32,7 @@ def validation_of(pool, target=None):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("override", quick(LEARNING, "method=weighted"))
 def test_targets_of_a_fold_do_not_move_its_own_predictions(study, override, monkeypatch):
     method, pool = make_method_and_pool(study("binary"), override)
@@ -45,6 +46,7 @@ def test_targets_of_a_fold_do_not_move_its_own_predictions(study, override, monk
     assert not torch.equal(before[folds != 2], after[folds != 2])
 
 
+@pytest.mark.slow
 def test_targets_of_a_fold_do_not_move_its_test_predictions(study):
     overrides = ["method=stacking", "method.learns_from=out_of_fold"]
     method, pool = make_method_and_pool(study("folds"), *overrides)
@@ -60,6 +62,7 @@ def test_targets_of_a_fold_do_not_move_its_test_predictions(study):
     assert not torch.equal(before[~mine], after[~mine])
 
 
+@pytest.mark.slow
 def test_a_stack_is_scored_worse_than_on_the_rows_it_learned(study):
     overrides = ["method=stacking", "method.model=boosted", "method.trees=200", "method.leaves=8"]
     method, pool = make_method_and_pool(study("binary"), *overrides, "method.learning_rate=0.3")

@@ -82,6 +82,7 @@ def test_the_mean_is_that_of_the_stored_predictions(study, ensemble, stored):
         np.testing.assert_array_equal(stored(folder, split)[1], stored(folders[0], split)[1])
 
 
+@pytest.mark.slow
 def test_runs_that_learned_other_quantiles_are_scored_by_what_means_the_same_in_all(run):
     def inputs(*levels):
         words = (*SMALL, "dataset.classes=0", "model=linear", "loss=quantile")
@@ -93,6 +94,7 @@ def test_runs_that_learned_other_quantiles_are_scored_by_what_means_the_same_in_
     assert len(make_pool(inputs(0.2, 0.8), "rmse", across_folds=False)) == 2
 
 
+@pytest.mark.slow
 def test_the_same_ensemble_asked_twice_is_read(study, ensemble, caplog):
     study("binary")
     first = ensemble("runs=binary", "method=greedy", *QUICK)
@@ -108,6 +110,7 @@ def test_the_same_ensemble_asked_twice_is_read(study, ensemble, caplog):
     assert {path: path.stat().st_mtime_ns for path in first.folder.rglob("*")} != times
 
 
+@pytest.mark.slow
 def test_targets_of_the_test_split_choose_nothing(study, ensemble):
     folders = study("binary")
     before = ensemble("runs=binary", "method=greedy", "study=a", *QUICK)
@@ -141,6 +144,7 @@ def test_an_ensemble_that_does_not_help_is_told_and_kept_only_if_asked(study, le
     assert "does not beat" in out
 
 
+@pytest.mark.slow
 def test_members_are_named_with_weights_in_the_config_and_paths_move_with_the_runs(
     study, ensemble, here
 ):
@@ -191,6 +195,7 @@ def test_an_ensemble_whose_report_is_damaged_is_told_and_made_again(study, ensem
     assert ensemble("runs=binary", "method=mean", "rerun=true", *QUICK).facts == summary.facts
 
 
+@pytest.mark.slow
 def test_folds_are_joined_by_the_rows_that_they_did_not_train_on(study, ensemble, stored):
     folders = [f for f in study("folds") if "linear" in f.name]
     summary = ensemble('runs="runs/folds/*linear*"', "method=kfold")
@@ -208,6 +213,7 @@ def test_folds_are_joined_by_the_rows_that_they_did_not_train_on(study, ensemble
     np.testing.assert_allclose(predicted, np.mean(predictions, axis=0), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_settings_are_stacked_on_joined_folds_and_predict(study, ensemble):
     study("folds")
     overrides = ("method=stacking", "method.learns_from=out_of_fold")
@@ -218,6 +224,7 @@ def test_settings_are_stacked_on_joined_folds_and_predict(study, ensemble):
     assert predicted.between(0, 1).all()
 
 
+@pytest.mark.slow
 def test_validation_folds_are_joined_by_any_method_and_a_test_row_has_the_mean_of_their_models(
     study, ensemble, stored
 ):
@@ -350,6 +357,7 @@ def test_a_run_named_twice_is_one_member(study):
     assert [why.split(" as ")[0] for _, why in search.skipped] == ["the same run"] * 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("limits", "most_members"),
     [(["max_members=2"], 2), (["max_size={two}"], 2), (["max_size={three}"], 3)],

@@ -18,6 +18,7 @@ def spoil(path, change):
     path.write_text(json.dumps(content))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "overrides"),
     [
@@ -40,6 +41,7 @@ def test_an_ensemble_comes_out_the_same_bit_for_bit_and_is_left_as_it_was(
     assert {p: p.stat().st_mtime_ns for p in here.rglob("*")} == before
 
 
+@pytest.mark.slow
 def test_an_ensemble_that_comes_out_otherwise_says_which_numbers_and_which_member(study, ensemble):
     first, *_ = study("binary")
     folder = forget_digests(ensemble("runs=binary", "method=mean", "keep=true").folder)
@@ -85,6 +87,7 @@ def test_what_an_ensemble_lacks_to_be_made_again_is_a_line(study, ensemble):
         verify(folder)
 
 
+@pytest.mark.slow
 def test_files_of_an_ensemble_that_are_damaged_are_told(study, ensemble, lepton):
     study("binary")
     folder = forget_digests(ensemble("runs=binary", "method=mean", "keep=true").folder)

@@ -153,6 +153,7 @@ def test_runs_on_one_base_hold_it_in_memory_once_and_predict_as_alone(tune, pret
     assert torch.equal(load_model(folders["ia3"]).learner.predict(rows), alone["ia3"].predict(rows))
 
 
+@pytest.mark.slow
 def test_a_whole_run_needs_no_base(tune, pretrained):
     source = pretrained()
     folder = tune("lora", "mlp", "finetune.keep=whole", source=source)
@@ -163,6 +164,7 @@ def test_a_whole_run_needs_no_base(tune, pretrained):
     assert np.array_equal(predictions, written)
 
 
+@pytest.mark.slow
 def test_a_run_may_start_from_an_adapted_run(tune, build_network):
     adapted_run = tune("lora", "mlp", "optimizer.lr=0.05")
     tuning = (f"init_from={adapted_run}", "finetune=full")
@@ -174,6 +176,7 @@ def test_a_run_may_start_from_an_adapted_run(tune, build_network):
         assert torch.equal(tensor, merged_state[name]), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "second"),
     quick_rows([("lora", "lora"), ("dora", "lora"), ("lora", "adalora")], ("lora", "lora")),
@@ -212,6 +215,7 @@ LORA_VARIANTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", quick([*LORA_VARIANTS], "pissa"))
 def test_a_variant_of_lora_is_read_back_and_may_be_started_from(variant, tune, build_network):
     words = ("optimizer.lr=0.05", *LORA_VARIANTS[variant])
@@ -250,6 +254,7 @@ def test_a_head_on_cached_features_is_the_head_trained_without_them(
             assert torch.equal(tensor, source_state[name]), name
 
 
+@pytest.mark.slow
 def test_features_are_computed_once_and_a_damaged_cache_is_computed_anew(tune, pretrained, cache):
     from lepton.training.network import Network
 
@@ -335,6 +340,7 @@ def test_fewer_examples_leave_the_features_of_validation_and_test(build_network,
         assert computed_rows == [len(data.splits[split]["id"]) for split in expected_splits]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", quick(["mlp", "reader"], "mlp"))
 def test_the_second_phase_starts_from_the_best_probe(model, tune, pretrained, monkeypatch):
     source, thawed_states = pretrained(model), []
@@ -396,6 +402,7 @@ QUICK_STOPPED_RUNS = (  # each way of saving, and of phases
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", quick([10, 3], 10))
 @pytest.mark.parametrize(("model", "name"), quick_rows(STOPPED_RUNS, *QUICK_STOPPED_RUNS))
 def test_a_tuning_stopped_again_and_again_ends_as_one_that_was_not(
@@ -414,6 +421,7 @@ def test_a_tuning_stopped_again_and_again_ends_as_one_that_was_not(
     assert all(torch.equal(stopped_state[n], whole_state[n]) for n in whole_state)
 
 
+@pytest.mark.slow
 def test_a_row_says_before_and_after_and_what_it_cost(tune, pretrained, only_folder):
     folder = tune("last_k", "mlp", "forgetting=true", "dataset.classes=3", source=pretrained())
     result = read_result(folder)
@@ -428,6 +436,7 @@ def test_a_row_says_before_and_after_and_what_it_cost(tune, pretrained, only_fol
     assert row["source/after/test/auroc"] == result.added["source"]["after/test/auroc"]
 
 
+@pytest.mark.slow
 def test_forgetting_is_the_sources_head_on_the_tuned_backbone(tune, pretrained):
     from lepton.metric.scoring import score
     from lepton.run import read_data
@@ -559,6 +568,7 @@ def test_adapters_beside_layers_that_are_made_new_are_stored_whole_and_read_back
     assert np.abs(predictions - written).max() < 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["head", "lp_ft"])
 def test_a_head_that_begins_as_scikit_learns_best_is_at_least_that(strategy, tune, pretrained):
     rates = ["finetune.probe_lr=50"] if strategy == "lp_ft" else []
@@ -572,6 +582,7 @@ def test_a_head_that_begins_as_scikit_learns_best_is_at_least_that(strategy, tun
     assert random.metrics["val/log_loss"] > result.metrics["val/log_loss"]
 
 
+@pytest.mark.slow
 def test_a_loaded_head_that_is_better_than_scikit_learns_stays(run, pretrained):
     source = pretrained("mlp", "trainer.max_epochs=40", "optimizer.lr=0.01")
     start = (f"init_from={source}", "finetune=head", "finetune.start=probe", "optimizer.lr=50")
@@ -584,6 +595,7 @@ def test_a_loaded_head_that_is_better_than_scikit_learns_stays(run, pretrained):
     assert result.metrics["test/log_loss"] != result.added["before"]["test/log_loss"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [("tabm",), ("mlp", "dataset.classes=0")], ids=" ".join)
 def test_a_head_that_is_not_of_classes_or_not_linear_begins_as_ever(words, tune, pretrained):
     model, *overrides = words
@@ -601,6 +613,7 @@ def test_a_head_that_begins_at_zero_is_not_the_start(run, pretrained):
     assert "start" not in read_result(run(*training_overrides("mlp"), *start)).added
 
 
+@pytest.mark.slow
 def test_the_strengths_of_the_baseline_can_be_chosen_and_are_part_of_the_id(tune, pretrained):
     source = pretrained()
     folders = [
@@ -613,6 +626,7 @@ def test_the_strengths_of_the_baseline_can_be_chosen_and_are_part_of_the_id(tune
     assert losses[0] < losses[1]  # the best of five is no worse than the strongest penalty
 
 
+@pytest.mark.slow
 def test_the_identity_of_a_run_holds_the_content_of_its_start_and_not_its_place(
     pretrained, here, run
 ):

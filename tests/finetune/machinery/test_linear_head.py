@@ -109,6 +109,7 @@ def splits_of(rows, task_name="multiclass", seed=0):
     return {"features": torch.from_numpy(features).float(), "target": target}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task_name", quick(["multiclass", "binary"], "multiclass"))
 def test_folds_of_the_training_rows_choose_as_scikit_learns_search_does(task_name, cache):
     splits = {"train": splits_of(90, task_name), "test": splits_of(50, task_name, seed=1)}

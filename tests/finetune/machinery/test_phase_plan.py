@@ -64,6 +64,7 @@ def weights(folder: Path):
     return load_file(folder / "model.safetensors")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("strategy", "first", "second"),
     [
@@ -88,6 +89,7 @@ def test_the_phases_of_an_own_strategy_are_the_trainings_that_it_plans(
         assert torch.equal(tensor, expected[name]), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("strategy", "words"), [("Plain", ("finetune=full",)), ("HeadOnRaw", RAW_HEAD)]
 )

@@ -122,6 +122,7 @@ def test_a_head_is_kept_for_the_same_classes_and_new_for_others():
     ]
 
 
+@pytest.mark.slow
 def test_what_is_made_new_is_trained_by_every_strategy(pretrained, build_network):
     tuning = (f"init_from={pretrained('mlp')}", "finetune=head")
     network, data = build_network(*TABLE, *MODELS["mlp"], *OTHER_DATA, "dataset.numbers=9", *tuning)
@@ -282,6 +283,7 @@ def test_a_network_of_which_nothing_would_be_left_is_refused():
         transfer_weights(new, table_spec(["x"], {"y": ["z"]}), source_weights(old, OLD))
 
 
+@pytest.mark.slow
 def test_the_weights_of_a_run_are_read_as_it_predicts(pretrained, build_network):
     source = pretrained("resnet")
     network, data = build_network(*TABLE, *MODELS["resnet"], f"init_from={source}", "finetune=full")

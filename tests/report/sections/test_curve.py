@@ -55,6 +55,7 @@ def table_of(frame, *keys, **asked):
     return pd.DataFrame(table.rows, columns=table.header).set_index(index)
 
 
+@pytest.mark.slow
 def test_each_cell_holds_what_scipy_says_of_its_runs_and_of_their_pairs():
     frame = study()
     table = table_of(frame, "finetune", SHOTS)
@@ -77,6 +78,7 @@ def test_each_cell_holds_what_scipy_says_of_its_runs_and_of_their_pairs():
         assert (row["training rows"], row["n"], row["seconds"]) == (f"{3 * shots}", "4", "12")
 
 
+@pytest.mark.slow
 def test_null_stands_last_with_the_rows_that_it_means():
     frame = study(shots=(None, 16, 4))
     table = table_of(frame, "finetune", SHOTS)
@@ -88,6 +90,7 @@ def test_null_stands_last_with_the_rows_that_it_means():
     assert all(text.startswith(start) for text, start in zip(texts, starts, strict=True))
 
 
+@pytest.mark.slow
 def test_what_has_no_finished_run_is_said_and_drawn_as_a_gap(figure_style):
     frame = study()
     frame = frame[~((frame["finetune"] == "head") & (frame[SHOTS] == 16))]
@@ -113,6 +116,7 @@ def test_what_has_no_finished_run_is_said_and_drawn_as_a_gap(figure_style):
     assert untuned.get_ydata()[:2] == pytest.approx([0.515, 0.515])
 
 
+@pytest.mark.slow
 def test_untuned_networks_that_differ_have_a_line_each(figure_style):
     frame = study()
     frame[f"before/{METRIC}"] += 0.1 * (frame["finetune"] == "full")
@@ -121,6 +125,7 @@ def test_untuned_networks_that_differ_have_a_line_each(figure_style):
     assert labels == {"head", "full", "untuned, head", "untuned, full"}
 
 
+@pytest.mark.slow
 def test_a_named_baseline_is_the_baseline_at_every_value_and_else_the_best_there_by_validation():
     frame = study(shots=(4, 16))
     frame.loc[(frame["finetune"] == "head") & (frame[SHOTS] == 4), "score"] = 9.0
@@ -130,11 +135,13 @@ def test_a_named_baseline_is_the_baseline_at_every_value_and_else_the_best_there
     assert table[table == "baseline"].index.tolist() == [("4", "full"), ("16", "full")]
 
 
+@pytest.mark.slow
 def test_a_number_that_is_no_key_of_the_comparison_has_the_same_curve():
     frame = study()
     assert table_of(frame, "finetune").equals(table_of(frame, "finetune", SHOTS))
 
 
+@pytest.mark.slow
 def test_a_curve_of_the_number_alone_has_one_line_and_no_differences():
     frame = study(strategies=("head",), untuned=False)
     table = table_of(frame, SHOTS)
@@ -150,6 +157,7 @@ def test_the_width_of_a_network_is_drawn_as_shots_are():
     assert "training rows" not in table
 
 
+@pytest.mark.slow
 def test_each_kind_of_label_use_has_a_curve_of_its_own():
     from lepton.analysis.data_sets import with_data_sets
 

@@ -19,6 +19,7 @@ def gains_of(folder):
     return table.set_index("metric")["difference"]
 
 
+@pytest.mark.slow
 def test_the_gain_of_the_best_run_stands_beside_the_mean_over_its_seeds(run_once, lepton):
     folders = [run_once(*RUN, f"seed={seed}") for seed in range(3)]
     runs = load("default").assign(folder=[str(folder) for folder in folders])
@@ -43,6 +44,7 @@ def test_the_gain_of_the_best_run_stands_beside_the_mean_over_its_seeds(run_once
     assert "rerun=true makes it again" in note.text
 
 
+@pytest.mark.slow
 def test_the_gaps_of_the_best_run_are_those_of_its_table(run_once, lepton):
     folder = run_once(*RUN)
     assert gap_blocks(folder, "") == []

@@ -1,5 +1,7 @@
 """The report's gain, lift and threshold of a run, by what an evaluation has chosen for it."""
 
+import pytest
+
 from lepton import load, load_model
 from lepton.report.blocks import Figure, Note, Table
 from lepton.report.dataset_runs import DatasetRuns
@@ -14,6 +16,7 @@ def blocks_of(folder):
     return threshold_blocks({"best": read_sample_predictions(folder)}, folder, "")
 
 
+@pytest.mark.slow
 def test_the_threshold_is_the_chosen_one_and_a_damaged_one_is_said(run_once, lepton):
     folder = run_once(*RUN)
     figure, table = blocks_of(folder)

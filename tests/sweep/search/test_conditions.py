@@ -57,6 +57,7 @@ def optuna_alone(sgd_momentum):
     return points
 
 
+@pytest.mark.slow
 def test_a_key_is_drawn_where_its_condition_holds(search, training):
     search(*SIZE, STARTUP, WHEN, space=SPACE)
     points = [trial_point(config) for config in training.configs]
@@ -65,6 +66,7 @@ def test_a_key_is_drawn_where_its_condition_holds(search, training):
     assert len({optimizer for optimizer, _, _ in points}) == 2
 
 
+@pytest.mark.slow
 def test_a_key_is_drawn_where_the_option_takes_it(search, training):
     space = (*SPACE[1:2], "optimizer.lr=0.02", "optimizer=adamw,sgd", SPACE[2])
     when = "hydra.sweeper.when={optimizer.momentum:exists}"
@@ -76,6 +78,7 @@ def test_a_key_is_drawn_where_the_option_takes_it(search, training):
         search(*SIZE, space=space)
 
 
+@pytest.mark.slow
 def test_runs_with_and_without_the_key_are_told(search, training, caplog):
     caplog.set_level("INFO", "lepton")
     words = ["dataset=wine", "model=mlp_small", "hydra/launcher=basic", "optimizer.lr=0.02"]

@@ -17,6 +17,7 @@ def copied(url):
     return optuna.load_study(study_name=name, storage=url)
 
 
+@pytest.mark.slow
 def test_optuna_reads_the_trials_of_a_search(search, training, study):
     url = "sqlite:///search.db"
     points = search(*SIZE, f"hydra.sweeper.storage={url}")
@@ -32,6 +33,7 @@ def test_optuna_reads_the_trials_of_a_search(search, training, study):
     assert copied(url).best_value == max(score(config) for config in training.configs)
 
 
+@pytest.mark.slow
 def test_a_journal_file_will_do_and_changes_no_proposal(search):
     first = search(*SIZE, "hydra.sweeper.storage=search.log")
     storage = optuna.storages.JournalStorage(
@@ -41,6 +43,7 @@ def test_a_journal_file_will_do_and_changes_no_proposal(search):
     assert search(*SIZE, "study=two") == first
 
 
+@pytest.mark.slow
 def test_a_storage_that_breaks_is_a_warning_and_the_search_goes_on(search, caplog, monkeypatch):
     def broken(self, *arguments, **values):
         raise OSError("disk is gone")
@@ -50,6 +53,7 @@ def test_a_storage_that_breaks_is_a_warning_and_the_search_goes_on(search, caplo
     assert caplog.text.count("hydra.sweeper.storage: no longer written (disk is gone)") == 1
 
 
+@pytest.mark.slow
 def test_a_storage_that_cannot_be_opened_is_refused_before_the_first_run(search, training):
     for url in ("sqlite:////nowhere/at/all.db", "nonsense://x", "/nowhere/search.log"):
         with pytest.raises(ConfigError, match=r"hydra\.sweeper\.storage: .* cannot be opened"):

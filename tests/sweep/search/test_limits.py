@@ -55,6 +55,7 @@ def test_the_sampler_is_told_of_constraints_and_the_best_keeps_them(search, caps
     assert f"{8 - len(kept)} finished on" in out
 
 
+@pytest.mark.slow
 def test_runs_told_at_the_start_keep_constraints_or_not(search, training, capsys):
     search("hydra.sweeper.n_trials=4", "hydra.sweeper.batch=2", STARTUP)
     search("hydra.sweeper.n_trials=1", STARTUP, "hydra.sweeper.constraints=['parameters <= 0.5']")
@@ -62,6 +63,7 @@ def test_runs_told_at_the_start_keep_constraints_or_not(search, training, capsys
     assert "best:" not in out[out.rindex("trials looked at") :]
 
 
+@pytest.mark.slow
 def test_patience_ends_a_search_at_a_batch_without_gain(search, training, capsys):
     training.curve = lambda config, epoch: -float(len(training.configs))  # each worse
     size = ("hydra.sweeper.n_trials=40", "hydra.sweeper.batch=2", "hydra.sweeper.patience=5")
@@ -100,6 +102,7 @@ def test_trials_without_gain_are_counted_as_by_brute_force(seed):
     )
 
 
+@pytest.mark.slow
 def test_no_run_starts_that_the_budget_does_not_last_for_and_more_of_it_goes_on(
     search, training, monkeypatch, caplog, capsys
 ):

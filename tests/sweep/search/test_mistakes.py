@@ -109,6 +109,7 @@ def test_what_cannot_be_searched_or_set_is_told_in_one_line(override, lepton):
     assert SETTINGS[override] in one_line(lepton, "check", *SEARCH[1:], *space, override)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "message"), COMBINATIONS, ids=lambda x: x[-1] if isinstance(x, list) else ""
 )
@@ -116,6 +117,7 @@ def test_settings_that_cannot_go_together_are_told_in_one_line(overrides, messag
     assert message in one_line(lepton, *SEARCH, LR, *overrides)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["cmaes", "qmc"])
 def test_a_sampler_of_numbers_refuses_a_space_of_choices(sampler, lepton):
     overrides = ["optimizer=adam,adamw", f"{SAMPLER}={sampler}"]
@@ -162,6 +164,7 @@ def test_without_a_samplers_package_the_extra_is_named(lepton, monkeypatch):
     assert "lepton-experiments[sweeps]" in line
 
 
+@pytest.mark.slow
 def test_an_objective_that_the_task_does_not_have_is_told(training, search):
     from lepton.errors import ConfigError
 

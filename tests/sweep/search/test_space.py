@@ -115,6 +115,7 @@ def test_every_value_of_a_space_lies_in_its_range(name, here):
                 assert value in dimension.options
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", quick(NAMES, "mlp", "gradient_boosting"))
 def test_a_trial_of_every_space_trains(name, here, run):
     overrides_of_space = OVERRIDES.get(name, TABLE)
@@ -184,6 +185,7 @@ def test_a_range_of_fractions_takes_the_values_of_a_grid():
     assert {p["a"] for p in random_points("a=range(0,0.5,0.1)")} == {*listed}
 
 
+@pytest.mark.slow
 def test_a_search_and_a_grid_share_their_runs(search, training, capsys):
     space = ["model.dropout=0.1,0.2", "optimizer.lr=0.01,0.02"]
     multirun(["hydra/launcher=basic", "dataset=wine", "model=mlp_small", *space])

@@ -75,6 +75,7 @@ def test_every_sampler_proposes_what_optuna_alone_would(name, search):
     assert search(*overrides) == plain_loop(SAMPLERS[name]())
 
 
+@pytest.mark.slow
 def test_the_order_of_the_words_changes_nothing(search, training):
     first = search("optimizer=adam,adamw", *SIZE)
     assert search("optimizer=adam,adamw", *SIZE, "study=two", space=reversed_space()) == first
@@ -95,6 +96,7 @@ def test_a_grid_is_gone_through_once_and_then_ends(search, capsys):
     assert search(f"{NAME}=grid", "hydra.sweeper.n_trials=99", space=space) == []
 
 
+@pytest.mark.slow
 def test_ranges_are_whole_numbers_or_the_fractions_that_a_grid_would_train(search, training):
     space = ["model.dropout=range(0,0.5,0.1)", "optimizer.lr=0.01", "batch_size=range(8,33,8)"]
     search(f"{NAME}=random", "hydra.sweeper.n_trials=40", "hydra.sweeper.batch=40", space=space)
@@ -103,6 +105,7 @@ def test_ranges_are_whole_numbers_or_the_fractions_that_a_grid_would_train(searc
     assert len(training.configs) <= 20
 
 
+@pytest.mark.slow
 def test_a_point_proposed_again_is_told_again_without_a_second_training(search, capsys):
     space = ["model.dropout=0.1,0.2", "optimizer.lr=0.01"]
     assert len(search("hydra.sweeper.n_trials=9", SIZE[1], space=space)) == 2
@@ -152,6 +155,7 @@ def test_a_search_that_is_finished_trains_nothing_and_goes_on_when_enlarged(sear
     assert first + more == plain_loop(SAMPLERS["tpe"](), 13)
 
 
+@pytest.mark.slow
 def test_a_failed_trial_is_told_as_failed_at_every_start(search, training, capsys):
     failed = plain_loop(SAMPLERS["tpe"]())[1]
     training.fail = lambda config: point(config) == failed
@@ -183,6 +187,7 @@ def test_retried_and_then_fine_a_trial_is_told_with_its_value(search, training):
     assert more == plain_loop(SAMPLERS["tpe"](), 10)[8:]
 
 
+@pytest.mark.slow
 def test_a_diverged_trial_is_no_best_and_no_failure_of_the_search(search, training, capsys):
     first = plain_loop(SAMPLERS["tpe"]())[0]
     training.diverge = lambda config: point(config) == first
@@ -226,12 +231,14 @@ def test_every_library_that_has_threads_proposes_in_one_of_them():
     assert any(pool["num_threads"] == 2 for pool in before)
 
 
+@pytest.mark.slow
 def test_optuna_says_nothing_of_its_own(search, capfd, recwarn):
     search(f"{NAME}=gp", *SIZE, *FURTHER["gp"])
     assert not [w for w in recwarn if "optuna" in str(w.category) or "optuna" in w.filename]
     assert "[I " not in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_progress_counts_the_runs_of_all_batches_and_those_there_already(search, caplog):
     caplog.set_level("INFO", "lepton")
     expected = {4: ["[1/4]", "[2/4]", "[3/4]", "[4/4]"], 7: ["[1/3]", "[2/3]", "[3/3]"]}

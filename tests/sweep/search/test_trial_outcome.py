@@ -24,6 +24,7 @@ def hill(params):
     return -(distance**2) - (params["model.dropout"] - 0.2) ** 2 - penalty
 
 
+@pytest.mark.slow
 def test_several_seeds_a_trial_tell_their_mean(search, training, capsys):
     points = search("hydra.sweeper.seeds=3", "seed=5", "hydra.sweeper.n_trials=2")
     assert [c["seed"] for c in training.configs] == [5, 6, 7, 5, 6, 7]
@@ -39,6 +40,7 @@ def named(point):
     return dict(zip(("optimizer", "optimizer.lr", "model.dropout"), point, strict=True))
 
 
+@pytest.mark.slow
 def test_one_seed_that_fails_is_a_trial_that_failed(search, training, capsys):
     training.fail = lambda config: config["seed"] == 1 and len(training.configs) < 3
     with pytest.raises(FailedRuns, match="1 of 3 trials failed"):
@@ -47,6 +49,7 @@ def test_one_seed_that_fails_is_a_trial_that_failed(search, training, capsys):
     assert "2 finished, 1 failed" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_best_trial_is_a_command_that_gives_its_run(search, lepton, study, capsys):
     points = search("optimizer=adam,adamw", *SIZE)
     (best,) = [x for x in capsys.readouterr().out.splitlines() if x.startswith("best: ")]
@@ -58,6 +61,7 @@ def test_the_best_trial_is_a_command_that_gives_its_run(search, lepton, study, c
     assert f"optimizer.lr={expected[1]}" in arguments
 
 
+@pytest.mark.slow
 def test_two_objectives_give_the_pareto_front(search, training, capsys):
     overrides = [f"{NAME}=nsgaii", "hydra.sweeper.objectives=[val/auroc,parameters]"]
     search(*overrides, "hydra.sweeper.n_trials=30", "hydra.sweeper.batch=10")
@@ -76,6 +80,7 @@ def _beats(first, second):
     return first != second and first[0] >= second[0] and first[1] <= second[1]
 
 
+@pytest.mark.slow
 def test_directions_turn_an_objective_around(search, capsys):
     overrides = ["hydra.sweeper.objectives=[val/log_loss]", *SIZE]
     best = min(-hill(named(p)) for p in search(*overrides))
@@ -92,6 +97,7 @@ def test_naming_a_search_changes_no_run(here):
     assert cfg_of_search.model == cfg.model
 
 
+@pytest.mark.slow
 def test_check_says_what_a_search_would_do_and_writes_nothing(search, training, lepton):
     arguments = ("check", "-m", "hydra/sweeper=search", "dataset=wine", "model=mlp_small")
     space = ("optimizer.lr=tag(log,interval(1e-4,1e-1))", "model.dropout=interval(0,0.5)")
@@ -113,6 +119,7 @@ def test_check_says_what_a_search_would_do_and_writes_nothing(search, training, 
     assert "trials: 8 there, nothing to train" in lepton(*arguments, *space, *SIZE)[1]
 
 
+@pytest.mark.slow
 def test_a_run_that_ends_without_a_word_is_not_told_as_failed(search, training, monkeypatch):
     real, lost_jobs = lepton.sweep.grid.launch, [1]
 

@@ -85,6 +85,7 @@ def by_name(study, **fixed):
     ]
 
 
+@pytest.mark.slow
 def test_the_sampler_is_told_what_a_grid_has_found(grid, search, study, caplog, capsys):
     caplog.set_level("INFO", "lepton")
     proposed = search(*SIZE)
@@ -153,6 +154,7 @@ def test_a_search_that_is_killed_or_enlarged_is_told_the_same(grid, search, trai
     assert search(*SIZE) == []
 
 
+@pytest.mark.slow
 def test_what_is_told_can_be_left_out(grid, search):
     assert search(*SIZE, "hydra.sweeper.warm_start=false") == optuna_alone(tpe(), [])
 
@@ -175,6 +177,7 @@ def test_points_lack_none_of_their_seeds(grid, search, study, caplog):
     assert {*by_name(study)} == {("adam", 0.1, 0.1), ("adam", 0.01, 0.1)}
 
 
+@pytest.mark.slow
 def test_another_batch_is_said_to_be_another_search_and_is_told_of_the_first(search, caplog):
     caplog.set_level("INFO", "lepton")
     first = search(*SIZE)
@@ -224,6 +227,7 @@ def test_a_recorded_point_outside_of_the_space_is_damage(grid, search, study):
         search(*SIZE)
 
 
+@pytest.mark.slow
 def test_fractions_ranges_and_lists_are_found_in_a_runs_config(training, search, caplog):
     caplog.set_level("INFO", "lepton")
     words = ["dataset=wine", "model=mlp_small", "hydra/launcher=basic"]
