@@ -54,6 +54,7 @@ def test_a_target_inside_a_node_is_held_to_the_same_list():
         build.instantiate(node, "model")
 
 
+@pytest.mark.slow
 def test_regularizers_come_by_name_whatever_the_order_they_were_asked_for_in():
     methods_by_order = [
         build.methods(check(compose(f"regularization=[{names}]")))
@@ -66,6 +67,7 @@ def test_regularizers_come_by_name_whatever_the_order_they_were_asked_for_in():
     assert (type(stopper).__name__, stopper.patience) == ("EarlyStopping", 7)
 
 
+@pytest.mark.slow
 def test_the_split_follows_its_own_seed_and_the_order_the_runs():
     def ids(*overrides):
         data = build.data(check(compose(*SMALL, *overrides)))

@@ -165,7 +165,8 @@ def test_a_shown_command_checks_or_answers(lepton, loans, pretrained, words, req
 @pytest.mark.parametrize("words", quick(*single_runs()))
 def test_a_shown_single_run_trains(lepton, loans, pretrained, words):
     need_packages(words)
-    assert lepton(*words[1:], *SHORT)[0] == 0
+    short = [*SHORT, "finetune.rounds=1"] if "finetune=contrastive" in words else SHORT
+    assert lepton(*words[1:], *short)[0] == 0
 
 
 def test_the_python_of_the_readme_runs(here, capsys):

@@ -63,6 +63,7 @@ def test_a_network_without_a_block_is_refused(photos, lepton):
     assert not Path("runs/pictures").exists() or not [*Path("runs/pictures").glob("*-s0-*")]
 
 
+@pytest.mark.slow
 def test_what_cannot_be_predicted_is_named(photos, run):
     model = load_model(run(*overrides_of("binary")))
     with pytest.raises(DataError, match=r"nowhere\.png: no such file"):

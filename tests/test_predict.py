@@ -64,6 +64,7 @@ def test_predictions_of_raw_rows_are_those_that_were_scored(run, task, model):
     np.testing.assert_allclose(single_row, predicted.iloc[[3]], rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["mlp_small", "gradient_boosting"])
 def test_a_missing_column_is_named_and_an_unseen_category_is_taken(run, model):
     overrides = (*RUNS["binary"], f"model={model}", EPOCHS)
@@ -78,6 +79,7 @@ def test_a_missing_column_is_named_and_an_unseen_category_is_taken(run, model):
         predictor.predict_raw(frame.assign(num_0="seven"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("task", quick(["binary", "multiclass"], "binary"))
 def test_no_rows_give_no_predictions(run, model, task):
@@ -95,6 +97,7 @@ def test_the_target_need_not_be_there(run):
     assert predictor.predict_raw(frame.drop(columns="grower")).equals(predictor.predict_raw(frame))
 
 
+@pytest.mark.slow
 def test_a_run_predicts_when_its_data_file_is_gone(run, here):
     frame = pd.DataFrame({"x": np.arange(60) % 7 / 3, "y": ["a", "b", "b"] * 20})
     frame.to_csv("data.csv", index=False)
@@ -112,6 +115,7 @@ def test_a_moved_run_predicts_the_same(run, here):
     assert load_model(str(moved)).predict_raw(frame).equals(before)
 
 
+@pytest.mark.slow
 def test_loading_twice_gives_the_same_predictions_and_leaves_the_folder_alone(run):
     folder = run(*RUNS["binary"], "model=mlp_small", "model.dropout=0.5", EPOCHS)
     frame = raw(RUNS["binary"])

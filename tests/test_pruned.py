@@ -46,6 +46,7 @@ def history(folder):
     return list(zip(frame["epoch"], frame["val/score"], strict=True))
 
 
+@pytest.mark.slow
 def test_who_watches_is_told_every_epoch_and_changes_nothing(train, folder, run, fingerprint):
     watch = Watch()
     train(watch)
@@ -54,6 +55,7 @@ def test_who_watches_is_told_every_epoch_and_changes_nothing(train, folder, run,
     assert fingerprint(folder) == fingerprint(run(*OVERRIDES, "study=alone"))
 
 
+@pytest.mark.slow
 def test_a_run_that_is_ended_is_kept_as_pruned_with_its_scores(train, folder, run):
     watch = Watch(last=1)
     with pytest.raises(Pruned) as error:

@@ -38,6 +38,7 @@ def test_the_command_reads_the_run_that_python_trained(here, command, fingerprin
     assert fingerprint(Path("runs/command") / result.run) == fingerprint(folder)
 
 
+@pytest.mark.slow
 def test_a_config_changed_by_hand_is_another_run(here):
     cfg = compose(*WINE)
     first = train(cfg)

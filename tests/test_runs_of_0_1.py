@@ -376,12 +376,14 @@ def revised(monkeypatch):
     monkeypatch.setitem(REVISIONS, EMA, (CHANGE,))
 
 
+@pytest.mark.slow
 def test_a_revision_changes_the_ids_of_the_runs_that_use_it_alone(revised, earlier):
     same = [f for f in TRAINED if f not in STARTED]
     moved = [f for f in same if run_folder(check(compose(*overrides_of(f)))) != f]
     assert moved == [path_of("table", "csv-mlp")]
 
 
+@pytest.mark.slow
 def test_runs_of_two_revisions_are_compared_as_two_options(revised, earlier):
     folder = path_of("table", "csv-mlp")
     later = train(compose(*overrides_of(folder)))
@@ -396,6 +398,7 @@ def test_runs_of_two_revisions_are_compared_as_two_options(revised, earlier):
     test_its_model_predicts_what_it_predicted_then(folder, earlier)
 
 
+@pytest.mark.slow
 def test_verify_names_the_revision_that_a_run_was_not_made_with(revised, earlier):
     lines, _ = verify(path_of("table", "csv-mlp"))
     (line,) = [line for line in lines if "revision" in line]

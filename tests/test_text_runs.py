@@ -85,6 +85,7 @@ def test_pairs_are_learned_from(model, reviews):
         load_model(folder).predict_raw(reviews[["review"]])
 
 
+@pytest.mark.slow
 def test_blocks_can_be_computed_again_under_dropout(reviews):
     more = ["model.gradient_checkpointing=true", "model.architecture.hidden_dropout_prob=0.3"]
     assert trained(*text_overrides("transformer_tiny", "y", *more))[1].epochs == 2
@@ -141,6 +142,7 @@ def test_preprocessing_is_no_part_of_a_run_on_texts(reviews):
     assert "preprocessing" not in standard["choices"]
 
 
+@pytest.mark.slow
 def test_texts_are_predicted_whatever_is_in_them(reviews):
     folder, _ = trained(*text_overrides("text_cnn"))
     odd_texts = pd.DataFrame(

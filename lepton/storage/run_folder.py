@@ -49,8 +49,11 @@ def pruned_folder(folder: Path) -> Path:
 
 def run_status(folder: Path) -> str:
     """running, finished, pruned, failed, diverged or to do, from what lies in the study."""
-    if lock_owner(unfinished_folder(folder)):
-        return "running"
+    return "running" if lock_owner(unfinished_folder(folder)) else ended_status(folder)
+
+
+def ended_status(folder: Path) -> str:
+    """As `run_status`, but how a run ended also while another process trains it once more."""
     if (folder / RESULT_FILE).is_file():
         return "finished"
     if (pruned_folder(folder) / PRUNED_FILE).is_file():

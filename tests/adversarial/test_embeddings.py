@@ -50,6 +50,7 @@ def test_fgms_rows_move_as_a_linear_model_says(text):
     torch.testing.assert_close(mine, theirs, rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_freelbs_gradient_is_the_mean_of_those_along_the_climb_of_its_paper(table):
     case, steps, epsilon, step = table, 3, 2.0, 0.4
     embeddings = case.model.inputs.categories

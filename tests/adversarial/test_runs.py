@@ -114,6 +114,7 @@ def test_two_processes_train_with_it(name, here):
     assert results[0].metrics == results[1].metrics
 
 
+@pytest.mark.slow
 def test_several_at_once_and_an_augmentation_before_them(run):
     words = ("adversarial=[fgm,fgsm,vat]", "augmentation=gaussian_noise", "trainer.max_epochs=2")
     data = ("dataset=german_credit", "dataset.fraction=0.2", "model=mlp_small", "trainer=cpu")

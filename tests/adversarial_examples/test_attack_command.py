@@ -106,6 +106,7 @@ def test_sounds_are_written_as_long_as_they_were(here, run, lepton):
     assert load_model(folder).predict(paths).tolist() == rows["after"].tolist()
 
 
+@pytest.mark.slow
 def test_mistakes_are_told_in_a_line_and_nothing_is_written(digits, loans, lepton, here):
     Path("taken").mkdir()
     _, table = loans
@@ -165,6 +166,7 @@ def test_texts_mislead_the_run_by_typos_as_the_table_says(reviews, lepton):
     assert again["predicted"].tolist() == rows["after"].tolist()
 
 
+@pytest.mark.slow
 def test_a_text_becomes_the_same_alone_and_among_others(reviews, lepton):
     _, run = reviews
     options = ("epsilon=0.3", "queries=60")

@@ -32,6 +32,7 @@ def test_the_best_has_the_best_mean_validation_score_of_its_seeds(study):
     assert setting.run.startswith("wine-mlp_small-s0-")
 
 
+@pytest.mark.slow
 def test_the_command_can_be_pasted_and_is_the_same_run(study):
     setting = best_setting(study, "score")
     lepton, train, *overrides = shlex.split(setting.command)

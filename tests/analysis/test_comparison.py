@@ -308,6 +308,7 @@ def test_options_tried_with_the_same_values_are_compared_in_pairs():
     assert comparison.table["pairs"].dropna().tolist() == [0, 4, 4]  # the baseline has none
 
 
+@pytest.mark.slow
 def test_without_pairs_seeds_that_differ_are_runs_and_single_runs_say_what_to_do():
     frame = study()
     frame["seed"] += (frame["model"] == "linear") * 10

@@ -186,6 +186,7 @@ def test_results_show_a_table_for_each_file_and_no_difference_between_them(both,
     assert "lepton results default --compare model" in text
 
 
+@pytest.mark.slow
 def test_a_study_grouped_by_its_data_has_one_table_without_differences(both, capsys):
     results_command(["default", "--group-by", "dataset,model"])
     header, *rows = capsys.readouterr().out.splitlines()
@@ -206,6 +207,7 @@ def forget_content(folder):
     folder.rename(folder.with_name(name))
 
 
+@pytest.mark.slow
 def test_an_older_run_is_of_the_data_that_its_id_says_while_they_are_what_they_were(both):
     for folder in both.glob("base-*"):
         forget_content(folder)

@@ -109,6 +109,7 @@ def test_a_key_that_differs_between_the_kinds_alone_is_refused_with_how_to_choos
     assert len(line.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_nothing_is_ranked_over_two_kinds_of_one_data_set_and_a_sentence_says_that_they_are_apart():
     one = comparisons_of(table(few_runs(16, "inside"), few_runs(64, "outside")), "model")
     assert ranking_section(one) == []

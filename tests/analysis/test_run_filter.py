@@ -115,6 +115,7 @@ def test_tables_files_and_reports_hold_the_runs_of_the_filter_alone(study, spell
     assert "2 runs left out of 4" in page
 
 
+@pytest.mark.slow
 def test_an_ensemble_takes_the_runs_of_the_filter_alone(study, lepton):
     words = ("runs=default", "method=mean", "keep=true")
     code, out, _ = lepton("check", "ensemble", *words, "where=model == mlp_small and seed < 2")

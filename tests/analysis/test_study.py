@@ -35,6 +35,7 @@ def test_planned_runs_that_are_not_there_are_missing_with_the_settings_asked_for
     assert describe_counts(gather_runs([study])) == "3 runs: 3 missing"
 
 
+@pytest.mark.slow
 def test_several_studies_are_one_table_and_a_study_named_twice_counts_once(study, run):
     other = run(*OVERRIDES.split(), "study=other")
     frame = gather_runs([study, other.parent, study])

@@ -86,6 +86,7 @@ def test_the_metric_asked_for_is_shown(study, results_text):
     assert "by val log_loss (smaller is better), never" in results_text(study)
 
 
+@pytest.mark.slow
 def test_rows_are_grouped_by_the_keys_asked_for(study, results_text):
     text = results_text(study, "--group-by", "model,seed")
     assert re.match(r"^\s*model\s+seed\s+runs\s", text)
@@ -280,6 +281,7 @@ def test_a_run_is_shown_beside_the_constant_predictor(run_once, capsys):
     assert "best epoch" in text
 
 
+@pytest.mark.slow
 def test_a_run_that_patience_ended_says_so_and_one_of_all_its_epochs_does_not(run_once, capsys):
     words = ("dataset=wine", "model=linear", "optimizer.lr=1.0", "trainer.patience=2")
     early = run_once(*words, "trainer.max_epochs=90")

@@ -119,6 +119,7 @@ def test_packages_that_are_missing_are_named_with_their_extra(monkeypatch):
         samples_of(b"RIFF")
 
 
+@pytest.mark.slow
 def test_what_is_no_sound_is_said_also_where_other_threads_open_sounds(tmp_path):
     """Where soundfile is older than 0.14, which may tell another thread's success."""
     sound, other = tmp_path / "a.wav", tmp_path / "b.wav"

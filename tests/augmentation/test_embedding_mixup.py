@@ -49,6 +49,7 @@ def test_a_bag_of_embeddings_means_those_of_both_texts_to_the_end_of_the_longer(
     torch.testing.assert_close(own, loss, rtol=1e-6, atol=1e-6)  # shares have 32 bits
 
 
+@pytest.mark.slow
 def test_an_encoder_reads_mixed_embeddings_as_those_that_it_is_given():
     words = ("model=transformer_tiny", "model.dropout=0", "model.pooling=cls")
     case, batch, share, partners = mixed_case(*words)
@@ -64,6 +65,7 @@ def test_an_encoder_reads_mixed_embeddings_as_those_that_it_is_given():
         torch.testing.assert_close(model(case.encoded), model.head(plain.last_hidden_state[:, 0]))
 
 
+@pytest.mark.slow
 def test_tokens_changed_by_a_later_augmentation_are_mixed_as_they_are_then():
     case, batch, share, partners = mixed_case("model=bag_of_embeddings", "model.dropout=0")
     fewer = batch["mask"] & (torch.arange(batch["mask"].shape[1]) < 3)

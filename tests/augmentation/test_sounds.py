@@ -35,6 +35,7 @@ def test_sounds_stay_16_bits_with_silence_behind_them(name):
         assert not samples[length:].any()
 
 
+@pytest.mark.slow
 def test_a_shifted_sound_has_its_samples_elsewhere_and_silence_before_or_behind():
     shifts = []
     for first, second in zip(

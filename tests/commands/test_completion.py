@@ -83,6 +83,7 @@ def test_a_shell_completes_commands_studies_runs_options_keys_and_flags(environm
         assert all(text.startswith(line.split()[-1]) for text in answer), line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", ["lepton train model=ml", "lepton results th"])
 def test_completion_imports_no_torch(environment, line):
     done = subprocess.run(

@@ -52,6 +52,7 @@ def test_the_test_split_is_scored_again_with_intervals_and_what_is_asked_for_is_
     assert row["test@slices/slices"] == table.loc["test@slices/slices", "value"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["csv", "parquet", "jsonl"])
 def test_a_file_is_scored_as_scikit_learn_scores_the_predictions(folder, lepton, suffix):
     new = make_rows(90, seed=1)
@@ -80,6 +81,7 @@ def test_a_file_is_scored_as_scikit_learn_scores_the_predictions(folder, lepton,
     assert (folder / "result.json").read_bytes() == stored
 
 
+@pytest.mark.slow
 def test_an_evaluator_that_changes_rows_does_so_with_those_of_a_file(folder, mine, lepton):  # noqa: F811
     make_rows(60, seed=2).to_csv("new.csv", index=False)
     words = ("evaluation=noise", "resamples=0", "--csv", "out.csv")
@@ -119,6 +121,7 @@ def test_an_ensemble_is_scored_again_and_sliced_and_says_what_it_cannot(
         assert "predicts through other runs" in error
 
 
+@pytest.mark.slow
 def test_a_file_is_read_by_the_defaults_where_the_run_read_none(here, run_once, lepton):
     words = ("dataset=synthetic", "dataset.rows=170", "dataset.missing=0.1", *SHORT)
     folder = run_once(*words)

@@ -31,6 +31,7 @@ def test_mistakes_of_studies_are_one_line(here, lepton, arguments):
     assert (code, len(err.splitlines())) == (2, 1)
 
 
+@pytest.mark.slow
 def test_a_run_is_shown_with_its_metrics_words_files_and_how_to_predict(run_once, lepton):
     folder = run_once(*WINE, "seed=0")
     code, out, _ = lepton("show", str(folder))

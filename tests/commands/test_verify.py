@@ -39,6 +39,7 @@ def test_a_run_comes_out_the_same_bit_for_bit_and_is_left_as_it_was(run, capsys,
     assert after == before
 
 
+@pytest.mark.slow
 def test_a_number_that_is_not_the_same_is_named(mlp):
     def move(result):
         result["metrics"]["test/accuracy"] += 1e-9
@@ -50,6 +51,7 @@ def test_a_number_that_is_not_the_same_is_named(mlp):
     assert "training is not deterministic" in lines[-1]
 
 
+@pytest.mark.slow
 def test_other_versions_and_another_commit_are_named(mlp, capsys):
     def older(environment):
         environment["packages"]["torch"] = "1.0"
@@ -63,6 +65,7 @@ def test_other_versions_and_another_commit_are_named(mlp, capsys):
     assert "code: lepton commit abc, now" in message
 
 
+@pytest.mark.slow
 def test_a_package_that_a_run_did_not_record_is_not_named(mlp):
     def older(environment):
         del environment["packages"]["transformers"], environment["packages"]["skops"]
@@ -144,6 +147,7 @@ def test_an_adapter_that_is_not_the_same_is_named(run):
     assert lines[1].strip() == "adapter.safetensors: was not kept"
 
 
+@pytest.mark.slow
 def test_another_precision_that_auto_chose_is_named(mlp):
     edit(mlp / "result.json", lambda content: content.update(precision="bf16-mixed"))
     lines, same = verify(mlp)

@@ -114,6 +114,7 @@ def test_a_subclass_of_another_packages_class_is_what_that_is(told):
     assert told(*FSDP, "optimizer=slow", "optimizer.fused=false") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["free", "freetoo", "schedule_free_adamw"])
 def test_a_method_that_averages_weights_is_refused_with_a_schedule_free_optimizer(told, optimizer):
     line = (

@@ -52,6 +52,7 @@ def test_composing_leaves_nothing_behind(here):
     assert not list(here.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "overrides",
     [

@@ -54,6 +54,7 @@ def planned(*overrides):
     return {*points}, str(plan)
 
 
+@pytest.mark.slow
 def test_a_config_names_the_options_inside_of_its_model():
     def choice(*overrides):
         return compose(*WORDS, *overrides).choices.get(TEXT)
@@ -95,6 +96,7 @@ def test_a_choice_that_cannot_stand_there_is_named(words, line):
         compose(*DATA, *words)
 
 
+@pytest.mark.slow
 def test_conditions_and_pairs_of_a_grid_call_them_as_they_are_typed():
     names = f"{TEXT}=null,bag_of_embeddings,text_cnn"
     every = {
@@ -113,6 +115,7 @@ def test_conditions_and_pairs_of_a_grid_call_them_as_they_are_typed():
     }
 
 
+@pytest.mark.slow
 def test_an_experiments_own_sweep_leaves_them_out_where_the_model_has_none():
     write_experiment(OWN_SWEEP)
     points, told = planned("experiment=mine")
@@ -122,6 +125,7 @@ def test_an_experiments_own_sweep_leaves_them_out_where_the_model_has_none():
     assert "@" not in told
 
 
+@pytest.mark.slow
 def test_a_search_calls_them_as_they_are_typed():
     search = ("hydra/sweeper=search", "hydra.sweeper.n_trials=2", f"{TEXT}=null,text_cnn")
     when = f"hydra.sweeper.when={{model.dropout: '{TEXT} == text_cnn'}}"

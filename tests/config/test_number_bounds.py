@@ -83,6 +83,7 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+@pytest.mark.slow
 def test_every_number_has_bounds_or_a_reason():
     unbounded = set()
     for key, annotations in number_keys().items():

@@ -116,6 +116,7 @@ def test_keys_that_differ_between_runs_share_a_stack_and_runs_without_the_group_
     assert varying_settings(frame, chosen_groups(frame)) == ["noise", "noise.gauss.scale"]
 
 
+@pytest.mark.slow
 def test_a_finished_run_with_it_loads_and_counts_as_finished(mine):
     from lepton import load_model
 
@@ -171,6 +172,7 @@ def test_no_column_of_every_study_is_taken_for_a_group():
     assert {*COLUMN_TYPES} <= OTHER_COLUMNS
 
 
+@pytest.mark.slow
 def test_the_method_changes_what_is_trained(mine):
     first, second = (train(compose(*SMALL, *words)) for words in ((), ("noise=loud",)))
     assert first.metrics != second.metrics

@@ -51,6 +51,7 @@ def test_a_saved_set_keeps_its_own_test_split_and_the_names_of_its_classes(saved
     assert (train["target"] == train["id"] % 2).all()
 
 
+@pytest.mark.slow
 def test_a_set_without_a_test_split_says_so_and_can_be_divided(saved):
     with pytest.raises(DataError, match=r"no split 'test' \(there are: train\); dataset.test=null"):
         read(saved / "one")

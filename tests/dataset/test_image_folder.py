@@ -169,6 +169,7 @@ def test_a_size_of_no_pixels_is_refused(folder, size):
         data_of(folder, size=size)
 
 
+@pytest.mark.slow
 def test_a_row_without_a_path_and_links_that_lead_nowhere_are_skipped_and_counted(folder):
     rows = [(f"cat/{i}.png", i % 2) for i in range(12)]
     (folder / "round.png").symlink_to(folder / "round.png")

@@ -43,6 +43,7 @@ def test_a_clip_in_reverse_is_one_of_the_opposite_way():
     assert np.array_equal(left[::-1], right), start
 
 
+@pytest.mark.slow
 def test_a_single_frame_tells_nothing_but_two_in_order_do():
     frame = frame_of(clips=3000, directions=["left", "right"])
     clips, is_left = np.stack(frame["video"]), (frame["direction"] == "left").to_numpy()

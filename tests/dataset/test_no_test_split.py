@@ -56,6 +56,7 @@ def test_tables_show_what_there_is(lepton):
     assert lepton("show", "dataset=wine", "dataset.test_size=0")[0] == 0
 
 
+@pytest.mark.slow
 def test_what_needs_a_test_split_says_so(run, lepton):
     with pytest.raises(ConfigError, match="evaluation: needs a test split"):
         train(compose("dataset=wine", "model=linear", "evaluation=slices", *NONE))

@@ -53,6 +53,7 @@ def test_the_same_data_seed_gives_the_same_table():
     assert not table().equals(table(data_seed=1))
 
 
+@pytest.mark.slow
 def test_the_target_can_be_learned_and_noise_makes_it_harder():
     scores = []
     for noise in (0.0, 5.0):

@@ -81,6 +81,7 @@ def test_the_average_of_linear_models_has_the_mean_of_their_log_odds(members, av
         np.testing.assert_allclose(log_odds(stored(average, split)), mean / 2, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_its_config_says_by_which_command_it_was_made_of_which_runs(members, average):
     config = yaml.safe_load((average / "config.yaml").read_text())
     record = config["derived"]
@@ -222,6 +223,7 @@ def test_a_run_that_predicts_through_its_input_loads_and_is_verified(members, le
     assert (row["derived"], row["sharpen"], row["model.largest"]) == ("sharpen", "power", 2.0)
 
 
+@pytest.mark.slow
 def test_a_command_that_was_killed_goes_on_when_it_is_given_again(members, killed, lepton):
     arguments = (*SHARPEN, f"runs={members[0]}")
     assert killed(*arguments, "trap=3") == 9
@@ -264,6 +266,7 @@ def test_a_mistake_gets_one_line_and_writes_nothing(members, lepton, arguments, 
     assert [path for path in sorted(Path().rglob("*.*")) if path.suffix != ".pyc"] == before
 
 
+@pytest.mark.slow
 def test_a_folder_cannot_have_code_run_that_is_no_command_or_not_trusted(average):
     Path("evil.py").write_text("raise SystemExit('ran')\n")
     path, target = forget_digests(average) / "result.json", "averaging.Average"
@@ -281,6 +284,7 @@ def test_a_command_cannot_be_called_as_a_key_of_runs(project, lepton):
     assert stderr.endswith("conf/model.yaml: runs have a key 'model'; call the command otherwise\n")
 
 
+@pytest.mark.slow
 def test_a_run_whose_config_says_too_little_is_told_with_its_folder(average, lepton):
     path = forget_digests(average) / "result.json"
     path.write_text(path.read_text().replace('"inputs": [', '"outputs": ['))

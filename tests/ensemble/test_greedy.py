@@ -71,6 +71,7 @@ def test_it_takes_what_autogluon_and_pytabkit_take(classes, task, times_chosen):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", quick(range(3), 0))
 @pytest.mark.parametrize("initial", [1, 3])
 @pytest.mark.parametrize(("classes", "task"), [(2, "binary"), (3, "multiclass")])

@@ -104,6 +104,7 @@ def test_a_soup_is_an_ordinary_run_of_a_network(study, ensemble):
         )
 
 
+@pytest.mark.slow
 def test_a_greedy_soup_never_scores_below_its_best_member(study, ensemble):
     study("soups")
     summary = ensemble("runs=soups", "method=greedy_soup", "keep=true")

@@ -297,6 +297,7 @@ def test_networks_that_read_other_tokens_are_refused_and_named(train, ensemble):
     assert all(folder.name in str(error.value) for folder in folders)
 
 
+@pytest.mark.slow
 def test_texts_that_changed_since_are_told(train, ensemble, texts):
     for rate in RATES[:2]:
         train("text_cnn", rate)

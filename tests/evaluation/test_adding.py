@@ -59,6 +59,7 @@ def test_a_run_that_is_trained_with_an_evaluation_is_as_one_that_gets_it_later(m
     assert fingerprint(folders[0]) == fingerprint(folders[1])
 
 
+@pytest.mark.slow
 def test_changed_rows_are_scored_as_the_clean_ones_are(mine, run_once):
     folder = run_once(*WINE)
     zero = train(compose(*WINE, "evaluation=noise", "evaluation.noise.scale=0"))
@@ -108,6 +109,7 @@ def test_a_table_that_is_not_what_was_written_counts_as_not_there_and_is_made_ag
     assert read_evaluation_frame(folder, "certainty", "rows").equals(table)
 
 
+@pytest.mark.slow
 def test_an_evaluator_that_fails_is_named_and_the_run_is_finished(mine):
     overrides = (*WINE, "evaluation=certainty", "evaluation.certainty.fails=true")
     with pytest.raises(EvaluationFailed, match=r"evaluation=certainty failed: ZeroDivisionError"):

@@ -112,6 +112,7 @@ def test_errors_of_a_quantity_grow_with_the_share_of_words(here, run_once, lepto
     assert metrics["test@adversarial_text/broken"] == 0
 
 
+@pytest.mark.slow
 def test_a_model_that_reads_no_words_is_said_to_break_the_evaluation(liked):
     evaluated = load_evaluated_run(liked)
     with torch.no_grad():

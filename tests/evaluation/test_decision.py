@@ -204,6 +204,7 @@ def test_a_task_without_classes_has_no_threshold(run_once, lepton):
     assert "a task regression decides for no class" in said
 
 
+@pytest.mark.slow
 def test_a_rule_that_is_not_what_was_written_is_named(run_once, lepton, applications):
     folder = run_once(*CREDIT)
     evaluate(lepton, folder)

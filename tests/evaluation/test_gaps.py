@@ -182,6 +182,7 @@ def test_new_rows_are_compared_too_and_their_intervals_stand_in_the_file(folder,
     assert "column: new.csv: the data have no column 'aex'; did you mean 'sex'?" in error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -80,6 +80,7 @@ def test_a_run_on_good_parts_is_scored_stored_loaded_and_listed(run):
     assert alarm > 1  # a black picture is no 3
 
 
+@pytest.mark.slow
 def test_its_heat_maps_stand_in_a_page_and_in_its_folder(run):
     result, folder = run
     page = Path(folder, "maps", f"{result.run}.html").read_text()

@@ -126,6 +126,7 @@ def test_a_finished_run_names_the_key_and_what_columns_there_are(lepton, here, r
     assert not (folder / "evaluation").exists()
 
 
+@pytest.mark.slow
 def test_runs_of_a_stack_are_refused_where_the_first_look_had_no_time(lepton, here, monkeypatch):
     monkeypatch.setattr(preflight, "MAX_SECONDS", -1.0)
     words, line = REFUSED[1]

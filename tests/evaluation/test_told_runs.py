@@ -65,6 +65,7 @@ def test_a_run_says_of_each_row_what_it_predicts_for_its_cells(word, teachers):
     assert torch.equal(outputs.ids[outputs.trained].sort().values, trained)
 
 
+@pytest.mark.slow
 def test_a_student_is_another_run_with_another_teacher_and_not_with_another_folder(teachers):
     def identity(teacher):
         words = (*STUDENT, f"regularization.distill.teacher={teacher}")

@@ -118,6 +118,7 @@ CATEGORIES = "dataset.drop=[duration_months,credit_amount,installment_rate_perce
 age_years,existing_credits,people_liable]"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "line"),
     [

@@ -419,6 +419,7 @@ def test_a_mistake_in_the_words_is_told_in_one_line(words, message, loans_run, l
     assert message in lines_of(lepton, *(word.format(run=folder) for word in words))
 
 
+@pytest.mark.slow
 def test_what_cannot_be_explained_says_so_in_one_line(loans_run, here, lepton, monkeypatch):
     boosted = loans_run("model=gradient_boosting", "model.max_iter=3")
     assert "model=gradient_boosting is no network of lepton's" in lines_of(lepton, boosted)

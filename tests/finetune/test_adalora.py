@@ -92,6 +92,7 @@ def test_the_directions_that_stay_are_the_most_important_ones_of_all_layers_toge
         assert torch.linalg.matrix_rank(change, rtol=1e-4) == rank
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("steps", "fallen"), [(2, 2), (3, 2), (100, 50)])
 def test_ranks_have_fallen_in_the_last_share_of_any_training_of_two_steps_or_more(steps, fallen):
     model, batch, method = tuned_bert(final=0.5)

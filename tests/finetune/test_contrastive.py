@@ -187,6 +187,7 @@ def test_features_of_what_was_tuned_are_not_kept_as_those_of_the_start(tune, pre
     assert folder.is_dir()
 
 
+@pytest.mark.slow
 def test_methods_whose_loss_is_of_predictions_act_on_the_head_alone(build_network, pretrained):
     methods = "regularization=[gradient_clipping,l1,rdrop]"
     start = (*CONTRASTIVE, f"init_from={pretrained()}", methods)

@@ -37,6 +37,7 @@ def test_frozen_parameters_stay_and_trainable_ones_move(name, model):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", quick(["lora", "dora", "ia3"], "lora"))
 def test_updates_of_convolutions_are_changes_of_their_weights(strategy, build_network):
     network, data = build_network(*DIGITS, *MODELS["image_resnet"])

@@ -105,6 +105,7 @@ def test_adapters_of_an_encoder_merge_into_it(name, batch):
         torch.testing.assert_close(model.features(batch), untuned.features(batch))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["norm", "bitfit", "last_k", "gradual_unfreeze", "head"])
 def test_every_strategy_goes_with_an_encoder(name, batch):
     model = prepared_reader(name)

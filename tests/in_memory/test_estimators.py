@@ -70,6 +70,7 @@ def test_rows_without_weight_are_not_learned_from():
         LeptonClassifier(["model=gradient_boosting"]).fit(X, y, sample_weight=-np.ones(300))
 
 
+@pytest.mark.slow
 def test_classes_and_probabilities_are_those_of_the_run(fitted):
     classifier, X, names = fitted
     assert classifier.classes_.tolist() == ["setosa", "versicolor", "virginica"]
@@ -83,6 +84,7 @@ def test_classes_and_probabilities_are_those_of_the_run(fitted):
     assert classifier.result_.rows == {"train": 126, "val": 24}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "values",
     [

@@ -77,6 +77,7 @@ def test_of_a_linear_model_a_value_is_what_the_column_is_beyond_its_mean(run_onc
             assert found.loc[number, name] == pytest.approx(expected, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_by_weights_rows_stand_in_and_are_averaged_as_often_as_they_weigh(here, run_once, lepton):
     draw = np.random.default_rng(0)
     frame = pd.DataFrame(draw.normal(size=(120, 2)), columns=["debt", "income"])

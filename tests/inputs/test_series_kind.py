@@ -61,6 +61,7 @@ def test_training_batches_are_padded_to_the_split_and_others_to_their_own_longes
     assert sum(len(batch["id"]) for batch in batches) == len(data.splits["val"]["id"])
 
 
+@pytest.mark.slow
 def test_batches_without_gradients_are_cut_by_what_padded_rows_cost(study, monkeypatch):
     from series import SeriesInputs
 

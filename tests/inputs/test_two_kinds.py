@@ -41,6 +41,7 @@ def module(data):
     return lambda model: build.data(check(compose(*VISITS, f"model={model}")))
 
 
+@pytest.mark.slow
 def test_each_model_is_given_what_it_reads_of_the_same_rows(module):
     modules = {model: module(model) for model in MODELS}
     tensors = {"table": {"num", "cat"}, "series": {"series", "steps"}}
@@ -59,6 +60,7 @@ def test_the_column_of_one_kind_is_no_feature_of_another(module):
     assert (spec.num_features, spec.cat_features) == (("age",), ("ward",))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_a_run_predicts_raw_rows_as_it_did_and_needs_no_column_that_it_does_not_read(data, model):
     folder = trained_folder(*VISITS, *SHORT, f"model={model}")
@@ -79,6 +81,7 @@ def test_preprocessing_is_no_part_of_a_run_that_reads_no_table(data):
     assert [config["preprocessing"] is None for config in configs] == [True, False]
 
 
+@pytest.mark.slow
 def test_a_batch_of_two_kinds_is_what_each_gives_alone(module):
     both, series, table = (module(model) for model in MODELS)
     batch = next(iter(both.train_dataloader()))[0]

@@ -31,6 +31,7 @@ def test_every_job_is_trained_in_order(here):
     assert len(set(times)) == 3
 
 
+@pytest.mark.slow
 def test_a_failing_job_leaves_its_traceback_and_the_next_one_is_trained(fragile):
     (fragile / "1").touch()
     bad, good = jobs(*FRAGILE, "seed=1,2")

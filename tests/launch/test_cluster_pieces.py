@@ -77,6 +77,7 @@ def test_a_stack_is_a_job_and_ends_with_the_bits_of_one_on_this_machine(cluster,
     assert not list(Path("runs/there/.stacks").glob("*/stack.json"))
 
 
+@pytest.mark.slow
 def test_a_stack_that_has_begun_elsewhere_is_one_job_and_other_runs_are_alone(cluster):
     jobs = jobs_of("seed=range(4)")
     record = StackRecords(jobs[0].folder.parent)
@@ -93,6 +94,7 @@ def test_all_that_can_share_stacks_is_a_job_where_no_size_is_given(cluster):
     assert cluster(jobs, size=None) == [3, 3]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("losses", "sizes"), [(1, [2, 2]), pytest.param(2, [2, 2, 1, 1], marks=pytest.mark.slow)]
 )

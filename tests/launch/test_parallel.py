@@ -130,6 +130,7 @@ def test_a_job_that_takes_too_long_is_ended_with_what_it_started(trap, has_ended
     assert all(has_ended(pid) for pid in Path("pids").read_text().split())
 
 
+@pytest.mark.slow
 def test_workers_have_the_environment_of_their_parent(trap, here, monkeypatch):
     monkeypatch.setenv("TOLD", "so")
     trap(1, "where")

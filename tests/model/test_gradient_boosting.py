@@ -29,6 +29,7 @@ def best_stage(model, stages):
     return list(stages)[int(np.argmin(-model.validation_score_[1:]))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel", "regression"])
 def test_predictions_equal_scikit_learns_called_by_hand(task, data, build):
     spec, train, val, test = data(task)
@@ -70,6 +71,7 @@ def test_the_prediction_is_of_the_lowest_validation_loss(data, build):
     assert loss == pytest.approx(min(others).item(), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_class_weights_raise_the_probability_of_their_class(data, build):
     spec, train, val, test = data("multiclass")
     plain, weighted = (build("gradient_boosting", spec, **FAST) for _ in range(2))

@@ -79,6 +79,7 @@ def test_predictions_are_those_of_scikit_learns_pipeline(task):
     np.testing.assert_allclose(model.predict(val), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_strength_of_the_lowest_validation_loss_is_kept():
     chosen = fitted("multiclass", strengths=[0.01, 1.0, 100.0])[0]
     losses = {}
@@ -114,6 +115,7 @@ def test_a_label_that_training_has_everywhere_or_nowhere_is_predicted_as_such(va
     assert restored.predict(val).equal(predicted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["multiclass", "regression"])
 def test_folds_whose_rows_cannot_be_scored_choose_no_strength(task):
     """Of two folds one has no class of its training, or no row that weighs."""

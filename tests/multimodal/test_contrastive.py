@@ -146,6 +146,7 @@ def test_a_run_stores_the_vectors_that_it_scores_and_makes_again(here, run):
     np.testing.assert_allclose(predicted[names], written[names], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_option_is_part_of_a_checked_config(here):
     write_shop(here)
     config = check(compose(*PAIRS))

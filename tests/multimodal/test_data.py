@@ -80,6 +80,7 @@ def test_the_rows_of_the_splits_are_the_same_whatever_is_used(shop, use):
             assert torch.equal(rows[name], whole.splits[split][name])
 
 
+@pytest.mark.slow
 def test_rows_that_lack_some_inputs_are_dropped_if_asked_also_where_these_are_not_used(shop):
     for use in ("all", "[table]"):
         data = data_of("dataset.absent=drop", f"dataset.use={use}")
@@ -131,6 +132,7 @@ MISTAKES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_told_in_a_line(shop, mistake):
     overrides = mistake.split(" | ")
@@ -141,6 +143,7 @@ def test_a_mistake_is_told_in_a_line(shop, mistake):
     assert "\n" not in str(told.value)
 
 
+@pytest.mark.slow
 def test_a_path_that_leads_out_of_the_root_or_to_no_file_is_told_by_name(shop):
     for path, said in (("../shop.csv", "is outside of dataset.root"), ("no.png", "no.png")):
         shop.assign(photo=shop["photo"].where(shop.index != 3, path)).to_csv(

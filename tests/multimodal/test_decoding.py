@@ -46,6 +46,7 @@ def assert_same_rows(kept, decoded):
         assert not holds_files(other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_rows_of_which_some_have_no_picture_are_those_that_are_kept(way, shop):
     decoded = data_of(*SHOP, *WAYS[way])
@@ -110,6 +111,7 @@ def test_sounds_beside_pictures_are_those_that_are_kept(way, here):
         assert kinds == {"image", "log_mel" if keep == "true" else "audio"}
 
 
+@pytest.mark.slow
 def test_a_picture_that_goes_or_changes_while_a_model_trains_is_named(shop):
     data = data_of(*SHOP, DECODED)
     Path("photos/1.png").write_bytes(Path("photos/2.png").read_bytes())

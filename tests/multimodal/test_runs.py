@@ -48,6 +48,7 @@ def test_a_run_predicts_a_frame_with_paths_and_empty_cells_as_it_did_its_test_sp
         model.predict_raw(rows.assign(photo="nowhere.png"))
 
 
+@pytest.mark.slow
 def test_encoders_of_kinds_that_are_not_used_are_no_part_of_a_runs_id(shop):
     def id_of(*overrides):
         return run_id(check(compose(*SHOP, *overrides)))

@@ -70,6 +70,7 @@ def test_only_a_process_with_a_kernel_is_a_notebook(shown, monkeypatch):
     assert not in_notebook()
 
 
+@pytest.mark.slow
 def test_a_run_has_one_output_which_is_empty_at_its_end(here, shown, capsys, monkeypatch):
     monkeypatch.setattr("lepton.compat.rich.SECONDS_BETWEEN", 0.0)
     train(*WINE, "trainer.max_epochs=3")

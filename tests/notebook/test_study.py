@@ -164,6 +164,7 @@ def test_the_ensemble_is_the_command_s(lepton, here, study, fingerprint):
         result.plot()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("call", "message"),
     [

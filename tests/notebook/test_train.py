@@ -13,6 +13,7 @@ from lepton.training.signals import Interrupted
 WINE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2")
 
 
+@pytest.mark.slow
 def test_words_a_config_and_the_command_are_one_run_bit_for_bit(lepton, here, fingerprint):
     result = train(*WINE)
     assert train(compose(*WINE)) == result

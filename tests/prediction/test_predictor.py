@@ -49,6 +49,7 @@ def test_two_classes_are_told_by_name_and_their_probabilities_sum_to_1(run_once)
     assert model.threshold == 0.5
 
 
+@pytest.mark.slow
 def test_of_several_classes_the_likeliest_is_told(run_once):
     model, frame = load_model(run_once(*WINE)), raw(WINE)
     proba = model.predict_proba(frame)
@@ -59,6 +60,7 @@ def test_of_several_classes_the_likeliest_is_told(run_once):
     assert model.threshold is None
 
 
+@pytest.mark.slow
 def test_of_several_labels_each_has_a_column(run_once):
     model, frame = load_model(run_once(*LABELS)), raw(LABELS)
     predicted, proba = model.predict(frame), model.predict_proba(frame)
@@ -67,6 +69,7 @@ def test_of_several_labels_each_has_a_column(run_once):
     assert proba.to_numpy() == pytest.approx(model.predict_raw(frame).to_numpy())
 
 
+@pytest.mark.slow
 def test_a_quantity_is_predicted_and_has_no_classes(run_once, here):
     frame = table(lambda x: 100 * x + 0.5)
     model = model_of(run_once, frame)
@@ -76,6 +79,7 @@ def test_a_quantity_is_predicted_and_has_no_classes(run_once, here):
         model.predict_proba(frame)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("y", "classes"),
     [

@@ -56,6 +56,7 @@ def test_training_ends_when_the_score_has_not_risen_for_patience_epochs(scores, 
     assert epochs_trained(scores, **values) == epochs
 
 
+@pytest.mark.slow
 def test_it_replaces_the_patience_of_the_trainer(run, fingerprint):
     overrides = ("dataset=wine", "model=mlp_small", "optimizer.lr=0.05", "trainer.max_epochs=20")
     chosen = ("regularization=early_stopping", "regularization.early_stopping.patience=2")

@@ -128,6 +128,7 @@ def test_a_quantity_is_mixed_itself_and_a_head_alone_learns_from_mixed_features(
     torch.testing.assert_close(loss_of(made(), spec, head, task, batch), expected)
 
 
+@pytest.mark.slow
 def test_one_of_the_lowest_places_is_drawn_for_each_batch_and_the_last_where_it_is_asked_for():
     spec, _, _, batch = small("multiclass")
     for values, places in (({"lowest": 2}, {0, 1}), ({}, {0, 1, 2}), ({"at": "features"}, {0})):
@@ -185,6 +186,7 @@ def test_features_are_mixed_of_texts_as_long_as_they_are():
     torch.testing.assert_close(logits, model.head(mixed(expected, share, partners)))
 
 
+@pytest.mark.slow
 def test_an_encoder_goes_on_with_mixed_states():
     case = Case(*TEXTS, "model=transformer_tiny", "model.dropout=0", "model.pooling=mean")
     batch, model = case.encoded, case.model.eval()

@@ -58,6 +58,7 @@ FIGURES = ["score_by_cost", "parallel_coordinates", "interaction", "learning_cur
 FIGURES += ["binary_curves", "calibration", "paired_change", "class_curves", "residuals"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", quick(FIGURES, "interaction", "class_curves", "parallel_coordinates", "calibration")
 )

@@ -21,6 +21,7 @@ def tables_of(*words, samples=5):
     return {block.name: block for block in section.blocks if isinstance(block, Table)}
 
 
+@pytest.mark.slow
 def test_the_cells_are_those_of_the_first_batch_of_a_training(here, monkeypatch):
     words = (
         *TABLE,
@@ -73,6 +74,7 @@ def test_words_that_differ_are_in_brackets():
     assert marked_words(["a", "c"], ["a", "b", "c"]) == "a c"
 
 
+@pytest.mark.slow
 def test_words_of_a_training_are_told_from_those_of_the_page(here):
     words = ["dataset=digits", "samples=3", "augmentation=crop", "seed=2"]
     shown, of_training = training_words(words)

@@ -26,6 +26,7 @@ def test_a_balanced_grid_is_weighed_by_the_sums_of_squares_of_statsmodels():
     assert weighed.top_two == ("b", "a")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("draws", "tolerance"), [(100, 0.02), pytest.param(400, 0.01, marks=pytest.mark.slow)]
 )

@@ -87,6 +87,7 @@ def test_a_change_of_the_same_size_is_seen_by_its_time(study, monkeypatch):
     assert load(study).set_index("run").loc["run2", "score"] == 0.7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[]", b'{"format": 1}', b"\xff\xfe", b'{"format": 99, "rows": 0}']
 )
@@ -114,6 +115,7 @@ def test_a_few_runs_have_no_index(run):
     assert not (folder.parent / index.INDEX_FILE).exists()
 
 
+@pytest.mark.slow
 def test_what_cannot_be_read_stays_so_until_it_changes(study, monkeypatch):
     good = (study / "run0" / "result.json").read_text()
     (study / "run0" / "result.json").write_text("{")

@@ -19,6 +19,7 @@ from tests.tampering import forget_digests
 WINE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=1")
 
 
+@pytest.mark.slow
 def test_a_study_loads_as_a_table_with_the_documented_columns(run):
     folder = run(*WINE, "seed=7", "optimizer.lr=0.02", "regularization=[ema,label_smoothing]")
     (row,) = load("default").to_dict("records")

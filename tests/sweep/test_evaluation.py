@@ -41,6 +41,7 @@ def test_finished_runs_of_a_sweep_get_what_they_lack(mine, lepton):  # noqa: F81
     assert set(load("default")["status"]) == {"finished"}
 
 
+@pytest.mark.slow
 def test_several_evaluations_of_one_run_are_a_list_and_no_sweep(mine, lepton):  # noqa: F811
     code, _, error = lepton("train", "-m", *SWEEP, "evaluation=noise,certainty")
     assert code == 2

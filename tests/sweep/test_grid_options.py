@@ -89,6 +89,7 @@ def test_an_excluded_combination_may_be_one_that_could_not_run(here):
     assert [job.config["model"]["dropout"] for job in plan.jobs] == [0.1, 0.2]
 
 
+@pytest.mark.slow
 def test_values_that_are_paired_go_side_by_side(here):
     grid = ("dataset=wine", "dataset.folds=2", "model=linear,mlp,mlp_small", "seed=range(3)")
     grid += ("optimizer.lr=0.1,0.01,0.001", "dataset.fold=0,1")
@@ -180,6 +181,7 @@ def test_every_setting_gets_the_same_random_seeds_and_folds(here, count):
     assert found == {(*a, *b) for a, b in itertools.product(settings, repetitions)}
 
 
+@pytest.mark.slow
 def test_larger_draws_hold_smaller_ones_whatever_the_order_of_words(here):
     small, _ = points("hydra.sweeper.draw=2", "hydra.sweeper.draw_repeats=2")
     large, _ = points("hydra.sweeper.draw=3", "hydra.sweeper.draw_repeats=4", grid=GRID[::-1])

@@ -50,6 +50,7 @@ def test_a_key_applies_where_it_exists_and_it_is_said_where_not(experiments):
     assert planned("experiment=drops", "model=mlp,tabm")[1] == []
 
 
+@pytest.mark.slow
 def test_a_run_alone_is_the_run_of_the_sweep(experiments):
     swept, _ = planned("experiment=drops", "model=mlp,linear")
     assert [alone("experiment=drops", f"model={name}") for name in ("mlp", "linear")] == swept
@@ -84,6 +85,7 @@ def test_what_no_option_takes_or_is_typed_by_hand_is_refused(experiments):
             planned(*overrides)
 
 
+@pytest.mark.slow
 def test_keys_of_options_that_are_not_chosen_stay_out_too(experiments):
     folders, lines = planned("experiment=tuned", "regularization=none,l1")
     assert folders == [alone(), alone("regularization=l1", "regularization.l1.rate=0.1")]

@@ -62,6 +62,7 @@ def test_check_misses_a_column_by_which_rows_are_split(table, column):
         check.main([*TABLE, "model=linear", column, "dataset.split_column=day"])
 
 
+@pytest.mark.slow
 def test_every_job_of_a_sweep_is_looked_at_before_the_first_starts(table):
     with pytest.raises(ConfigError) as error:
         multirun([*TABLE, "model=linear,mlp_small", "seed=0,1", "dataset.target=y,z"])
@@ -87,6 +88,7 @@ def test_a_first_look_leaves_nothing_of_a_tracker(table, name):
     assert sorted(path.name for path in Path().iterdir()) == ["t.csv"]
 
 
+@pytest.mark.slow
 def test_a_search_looks_at_its_first_batch(table):
     space = ["optimizer.lr=interval(1e-3,1e-2)", "hydra/sweeper=search"]
     with pytest.raises(ConfigError, match="class_weights"):

@@ -139,6 +139,7 @@ def test_one_line_moves_on_a_terminal_and_the_log_stays_above_it(here, terminal)
     assert "left" in output
 
 
+@pytest.mark.slow
 def test_nothing_moves_where_there_is_no_terminal(here, capsys):
     multirun(["dataset=wine", "model=linear", "trainer.max_epochs=2", "seed=1,2"])
     assert "\x1b[" not in capsys.readouterr().err

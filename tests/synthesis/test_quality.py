@@ -52,6 +52,7 @@ def test_copies_of_training_rows_are_told_and_real_held_out_rows_are_not(judged,
     assert honest.verdict == "fine"
 
 
+@pytest.mark.slow
 def test_columns_apart_pass_one_by_one_and_fail_in_pairs_and_as_training_rows(judged):
     apart, copies = judged["independent"], judged["bootstrap"]
     assert apart.columns["generated"].max() < 0.1

@@ -123,6 +123,7 @@ def test_a_target_of_several_classes_is_one_class_against_the_others():
         read_one_class(frame.assign(z="a"), ["y", "z"], "good")
 
 
+@pytest.mark.slow
 def test_defects_are_left_out_of_train_alone_and_counted():
     data = build.data(check(compose(*ON_DIGITS)))
     plain = build.data(check(compose(*ON_DIGITS[:1], "model=cnn_small")))
@@ -157,6 +158,7 @@ def test_folders_may_hold_good_parts_alone_and_all_defects_in_the_test_folder(he
         build.data(check(compose(*folders, "model=cnn_small")))
 
 
+@pytest.mark.slow
 def test_models_and_tasks_that_are_not_for_each_other_are_refused_before_anything_is_read():
     with pytest.raises(ConfigError, match="model=patch_memory: is for task=anomaly alone"):
         check(compose("dataset=digits", "model=patch_memory"))

@@ -97,6 +97,7 @@ def test_an_ensemble_keeps_the_digits_of_its_members_targets(files, run, lepton)
             assert np.abs(gap).max() < 2e-4
 
 
+@pytest.mark.slow
 def test_members_of_before_with_targets_of_32_bits_join_those_of_now(files, run, lepton):
     for seed in (0, 1):
         folder = run(*CSV, "model=linear", "dataset.path=near.csv", f"seed={seed}", "study=mixed")
@@ -126,6 +127,7 @@ def test_a_training_on_a_near_target_computes_with_the_bits_that_it_had(files):
     assert torch.equal(batch["target"], expected)
 
 
+@pytest.mark.slow
 def test_the_rows_of_a_file_are_scored_with_all_their_digits(files, run, lepton):
     folder = run(*CSV, "model=linear", "dataset.path=far.csv")
     spec = load_model(folder).spec

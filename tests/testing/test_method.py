@@ -166,10 +166,12 @@ class Contract(MethodContract):
         return self.method()
 
 
+@pytest.mark.slow
 def test_a_method_that_does_nothing_passes():
     assert broken(Contract(Method)) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "message", "properties"), named(BREAKERS, 4))
 def test_a_method_that_breaks_a_promise_fails_just_that_test(method, message, properties):
     messages = broken(Contract(method))

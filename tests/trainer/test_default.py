@@ -126,6 +126,7 @@ def test_a_time_limit_ends_training(tmp_path):
     assert result.seconds < 10
 
 
+@pytest.mark.slow
 def test_profile_says_where_the_time_went(tmp_path, caplog):
     caplog.set_level("INFO", logger="lepton")
     train(compose(*TINY, "trainer=profile", f"runs={tmp_path}"))

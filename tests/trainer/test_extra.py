@@ -68,6 +68,7 @@ def test_sanity_steps_go_with_an_optimizer_that_has_two_sets_of_weights(run, fin
     assert fingerprint(folder) == fingerprint(run(*overrides))
 
 
+@pytest.mark.slow
 def test_an_empty_dictionary_changes_no_id_and_a_value_does():
     def id_of(*overrides):
         return run_id(check(compose(*NETWORK, *overrides)))
@@ -119,6 +120,7 @@ def test_stacks_say_that_it_is_about_the_trainer_of_one_run(lepton):
     assert "trainer.extra (min_epochs) is about the trainer of one run" in err
 
 
+@pytest.mark.slow
 def test_monitors_log_as_often_as_it_says(run):
     overrides = ("logger=csv", "callbacks=device_stats", "trainer.extra.log_every_n_steps=5")
     folder = run(*NETWORK, *overrides)

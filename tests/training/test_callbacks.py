@@ -116,6 +116,7 @@ def test_a_module_of_ones_own_has_it_called_once_a_batch(run, fingerprint):
     assert result == plain
 
 
+@pytest.mark.slow
 def test_a_chosen_callback_is_a_part_of_the_id_and_none_is_not(run):
     ids = {
         run_id(check(compose(*NETWORK, *overrides)))
@@ -163,6 +164,7 @@ def test_early_stopping_goes_on_as_if_it_had_not_been_stopped(overrides, run, fi
     assert fingerprint(run_folder(config)) == fingerprint(run(*overrides))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "overrides",
     [
@@ -190,6 +192,7 @@ def test_each_callback_of_lightnings_that_docs_list_runs(name, overrides, run, f
     assert results[0] == results[1]
 
 
+@pytest.mark.slow
 def test_checkpoints_of_lightnings_lie_in_the_run_folder_and_stay_when_it_goes_on(run, here):
     overrides = (*NETWORK, "callbacks=model_checkpoint", "callbacks.model_checkpoint.save_top_k=-1")
     config, told = check(compose(*overrides)), []
@@ -207,6 +210,7 @@ def test_checkpoints_of_lightnings_lie_in_the_run_folder_and_stay_when_it_goes_o
     assert len(list(here.rglob("*.ckpt"))) == 3
 
 
+@pytest.mark.slow
 def test_the_shipped_monitors_tell_the_logger(run):
     overrides = ("scheduler=step", "scheduler.step_size=1", "trainer.max_epochs=8", "logger=csv")
     folder = run(*NETWORK, *overrides, "callbacks=[learning_rate_monitor,device_stats]")

@@ -360,6 +360,7 @@ def test_a_run_with_a_damaged_checkpoint_still_ends_as_one_that_was_never_stoppe
     assert fingerprint(folder) == fingerprint(run(*OVERRIDES, "study=whole"))
 
 
+@pytest.mark.slow
 def test_a_run_does_not_go_on_from_another_ones_checkpoint(stopped, run):
     other = run_folder(check(compose(*OVERRIDES, "optimizer.lr=0.5")))
     stopped.rename(unfinished_folder(other))
@@ -367,6 +368,7 @@ def test_a_run_does_not_go_on_from_another_ones_checkpoint(stopped, run):
         run(*OVERRIDES, "optimizer.lr=0.5")
 
 
+@pytest.mark.slow
 def test_a_run_does_not_go_on_from_a_model_of_another_shape(stopped, run, monkeypatch):
     real = lepton.training.network.build.component
 

@@ -138,6 +138,7 @@ def test_a_validation_metric_that_is_not_finite_ends_the_run(run, states, monkey
     assert same(weights, states[13])
 
 
+@pytest.mark.slow
 def test_a_diverged_run_is_not_trained_again_unless_asked_for(run, monkeypatch):
     names, real = [], lepton.run._train
     monkeypatch.setattr(

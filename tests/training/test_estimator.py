@@ -77,6 +77,7 @@ def test_it_predicts_as_sklearn_does_by_hand(overrides, kind, fit):
     assert predicted.std() > 0.05
 
 
+@pytest.mark.slow
 def test_each_label_has_a_model_of_its_own(fit):
     data, estimator = fit("dataset.labels=3")
     predicted = estimator.predict(data.splits["test"])
@@ -110,6 +111,7 @@ def test_without_class_weights_there_are_none(fit):
     assert fit("model.max_iter=2")[1].task.estimator_weights() is None
 
 
+@pytest.mark.slow
 def test_a_saved_model_predicts_the_same_and_nothing_of_training_is_counted(fit, tmp_path):
     data, estimator = fit("dataset.classes=3")
     estimator.save(tmp_path)

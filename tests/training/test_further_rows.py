@@ -55,6 +55,7 @@ def weights_after(config_and_data, tmp_path, *methods):
     return torch.cat([p.flatten() for p in network.model.parameters()]), trained_on
 
 
+@pytest.mark.slow
 def test_each_row_once_more_in_a_batch_of_all_trains_as_the_rows_themselves(
     config_and_data, tmp_path
 ):

@@ -225,6 +225,7 @@ def test_the_untuned_head_is_chosen_by_folds_of_the_rows_that_it_may_see(run, so
         assert "test" not in splits
 
 
+@pytest.mark.slow
 def test_features_of_a_fold_are_those_of_its_rows(here, source):
     config = config_of(*FEW, "finetune=head", f"init_from={source}")
     data = build.data(config)

@@ -51,6 +51,7 @@ def warmup_linear_by_hand(step, total, warmup):
     return step / warmup if step < warmup else (total - step) / (total - warmup)
 
 
+@pytest.mark.slow
 def test_a_training_is_the_loop_written_by_hand(fit):
     """AdamW that spares biases and embeddings, a schedule a step, the best of four epochs kept."""
     overrides = [*PLAIN, "seed=5", "trainer.max_epochs=4", "scheduler=warmup_linear"]
@@ -96,6 +97,7 @@ def test_a_training_is_the_loop_written_by_hand(fit):
         torch.testing.assert_close(value, states[network.best_epoch][name], rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_regression_is_the_loop_written_by_hand(fit):
     """Standardized targets, squared error, SGD with momentum, a factor of a half every epoch."""
     overrides = [*PLAIN, "dataset.classes=0", "optimizer=sgd", "trainer.max_epochs=3"]
@@ -268,6 +270,7 @@ def test_what_is_kept_is_the_best_epoch_as_if_training_had_ended_there(fit):
     assert torch.equal(long.predict(test), short.predict(test))
 
 
+@pytest.mark.slow
 def test_another_monitor_keeps_another_epoch(fit):
     overrides = ["dataset=synthetic", "dataset.rows=300", "model=mlp_small", "optimizer.lr=0.02"]
     overrides += ["trainer=cpu", "batch_size=32", "trainer.max_epochs=12", "task.monitor=accuracy"]

@@ -144,6 +144,7 @@ def rows_of(files, *overrides):
     return ["dataset=csv", f"dataset.path={files}/rows.csv", "dataset.target=y", *overrides]
 
 
+@pytest.mark.slow
 def test_batches_that_accumulate_are_one_larger_batch(files, tmp_path):
     overrides = rows_of(files, "dataset.weight=w", "model=mlp_small", "model.hidden=[4]")
     overrides += ["model.dropout=0", "optimizer=sgd", "optimizer.lr=0.3", "trainer=cpu"]

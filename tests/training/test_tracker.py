@@ -31,6 +31,7 @@ def warnings_of(caplog):
     return [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["log_metrics", "save", "finalize", "experiment", "__init__"])
 def test_a_tracker_that_fails_is_one_warning_and_the_run_is_kept(
     run, fingerprint, caplog, monkeypatch, part

@@ -163,6 +163,7 @@ def test_it_keeps_the_protocol_of_learners(here):
     assert (learner.history, learner.trained_as) == ([], "alone")
 
 
+@pytest.mark.slow
 def test_the_history_holds_what_it_logged_and_the_best_epoch_is_of_the_tasks_metric(run):
     folder = run(*SHORT, "model=classifier", "task.monitor=auroc")
     history = pd.read_parquet(folder / "history.parquet")
@@ -177,6 +178,7 @@ def test_the_history_holds_what_it_logged_and_the_best_epoch_is_of_the_tasks_met
     assert result.parameters == 8 * 16 + 16 + 16 * 2 + 2
 
 
+@pytest.mark.slow
 def test_a_score_of_its_own_chooses_the_epoch(run):
     folder = run(*SHORT, "model=scored")
     history = pd.read_parquet(folder / "history.parquet")
@@ -185,6 +187,7 @@ def test_a_score_of_its_own_chooses_the_epoch(run):
     assert read_result(folder).best_epoch == 1
 
 
+@pytest.mark.slow
 def test_the_saved_weights_predict_the_same(run):
     folder = run(*SHORT, "model=adversaries")
     frame = pd.read_parquet(folder / "predictions" / "test.parquet")

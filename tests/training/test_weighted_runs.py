@@ -55,6 +55,7 @@ def reference_of(folder, split):
     return reference(frame["target"], frame["prediction"].astype(float), frame["weight"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overrides", [NETWORK, TREES], ids=["network", "trees"])
 def test_validation_and_test_are_scored_as_scikit_learn_does_by_the_weights_of_their_rows(
     overrides, rows, run_once
@@ -110,6 +111,7 @@ def test_the_test_split_is_scored_again_with_intervals_over_rows_with_their_weig
     assert table.loc["test@decision/f1", "value"] == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_the_rows_of_a_file_count_by_its_column_and_without_one_once_each_which_is_said(
     rows, run_once, lepton
 ):

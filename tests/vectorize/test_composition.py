@@ -170,6 +170,7 @@ def test_a_run_whose_folder_was_removed_leaves_a_line_and_no_stop(here, monkeypa
     assert f"{gone.name} is no longer there" in caplog.text
 
 
+@pytest.mark.slow
 def test_two_processes_train_a_stack_once(here):
     jobs = plan_runs(LENGTHS, sweep=True).jobs
     StackRecords(jobs[0].folder.parent).add([[job.folder.name for job in jobs]], 1)

@@ -384,6 +384,7 @@ def test_a_stack_on_streamed_rows_ends_as_the_runs_alone(train_both, streamed):
     assert max(largest_difference(alone, stacked) for alone, stacked in pairs) < 1e-4
 
 
+@pytest.mark.slow
 def test_a_stack_in_64_bits_leaves_streamed_rows_to_the_runs_alone(here, streamed):
     jobs = plan_runs((*streamed, EXACT, "optimizer.lr=0.01,0.02"), sweep=True).jobs
     (members,), _ = group_jobs(jobs)

@@ -114,6 +114,7 @@ def test_a_dropout_layer_that_is_used_again_has_masks_of_its_own_each_time(model
         assert largest_difference(Path("runs/alone") / job.folder.name, job.folder) < 1e-9
 
 
+@pytest.mark.slow
 def test_a_model_that_branches_on_values_is_left_alone_with_torchs_reason(models):
     jobs, reasons = train_stacked(*models, "model=branching", "seed=1,2")
     assert len(reasons) == 2
@@ -121,6 +122,7 @@ def test_a_model_that_branches_on_values_is_left_alone_with_torchs_reason(models
     assert not any(job.folder.exists() for job in jobs)
 
 
+@pytest.mark.slow
 def test_a_model_that_differs_where_no_comparison_sees_is_found_out_by_its_loss(models):
     _, reasons = train_stacked(*models, "model=hidden", "model.scale=1,3")
     assert len(reasons) == 2

@@ -11,7 +11,7 @@ from lepton.storage.results import finished_result
 from lepton.storage.run_files import read_run_table
 from lepton.storage.run_folder import (
     HISTORY_FILE,
-    RESULT_FILE,
+    ended_status,
     read_failure,
     read_pruned_run,
     run_status,
@@ -38,9 +38,9 @@ class TrialOutcome:
 
 
 def trial_run_status(folder: Path) -> str:
-    """The status of a run, but finished while another process trains it once more."""
-    status = run_status(folder)
-    return "finished" if status == "running" and (folder / RESULT_FILE).is_file() else status
+    """The status of a run, but finished or pruned while another process trains it once more."""
+    ended = ended_status(folder)
+    return ended if ended in ("finished", "pruned") else run_status(folder)
 
 
 def epoch_scores(folder: Path, status: str) -> tuple[float, ...]:

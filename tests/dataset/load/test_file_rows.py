@@ -53,6 +53,7 @@ def data_of(*words):
     return build.data(check(compose(*words)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_rows_that_are_decoded_when_asked_for_are_those_that_are_kept(kind, files):
     words = files(kind)

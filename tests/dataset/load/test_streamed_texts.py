@@ -57,6 +57,7 @@ def same_data(data, other):
     assert data.fitted_tokenizer.tokenizer.to_str() == other.fitted_tokenizer.tokenizer.to_str()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", quick(MODELS, "pairs"))
 @pytest.mark.parametrize("ending", ["parquet", "csv"])
 def test_streamed_tokens_are_those_in_memory(ending, model, reviews, monkeypatch):

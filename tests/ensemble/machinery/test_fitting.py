@@ -75,6 +75,7 @@ def test_a_stack_is_scored_worse_than_on_the_rows_it_learned(study):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "override", quick(["method=mean", "method=median", "method=stacking"], "method=median")
 )

@@ -186,6 +186,7 @@ def test_a_file_of_an_ensemble_that_is_gone_or_wrong_is_told_in_a_line(study, en
     assert len(str(e.value).splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_an_ensemble_whose_report_is_damaged_is_told_and_made_again(study, ensemble):
     study("binary")
     summary = ensemble("runs=binary", "method=mean", *QUICK)
@@ -246,6 +247,7 @@ def test_validation_folds_are_joined_by_any_method_and_a_test_row_has_the_mean_o
     np.testing.assert_allclose(predicted["prediction"], test["prediction"], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_setting_that_lacks_a_fold_is_named_and_left_out(study, ensemble):
     folders = study("val_folds")
     lacking = [f for f in folders if "linear" in f.name]
@@ -257,6 +259,7 @@ def test_a_setting_that_lacks_a_fold_is_named_and_left_out(study, ensemble):
     assert all("of its 3 folds these are missing: " in why for why in skipped.values())
 
 
+@pytest.mark.slow
 def test_folds_that_are_missing_are_counted_where_no_setting_has_all(study, ensemble):
     folders = study("folds")
     for model in ("linear", "mlp_small"):

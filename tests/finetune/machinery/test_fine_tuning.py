@@ -322,6 +322,7 @@ def test_what_another_version_would_compute_is_computed_anew(
         assert compute_all() == set(), package
 
 
+@pytest.mark.slow
 def test_fewer_examples_leave_the_features_of_validation_and_test(build_network, pretrained):
     tuning = (f"init_from={pretrained()}", "finetune=full")
     computed_rows = []
@@ -533,12 +534,14 @@ def test_a_start_of_the_same_classes_is_shown_and_kept_where_no_epoch_beats_it(
     pd.testing.assert_frame_equal(predictions(folder), predictions(source), atol=1e-5, rtol=0)
 
 
+@pytest.mark.slow
 def test_a_start_of_other_classes_is_not_shown_and_no_random_head_is_kept(tune):
     result = read_result(tune("full"))
     assert "start" not in result.added
     assert result.best_epoch >= 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("strategy", "is_kept"), [("prompt", False), ("full", True)])
 def test_random_tokens_before_the_text_are_no_start_that_may_be_kept(
     strategy, is_kept, build_network, pretrained
@@ -608,6 +611,7 @@ def test_a_head_that_is_not_of_classes_or_not_linear_begins_as_ever(words, tune,
     )
 
 
+@pytest.mark.slow
 def test_a_head_that_begins_at_zero_is_not_the_start(run, pretrained):
     start = (f"init_from={pretrained()}", "finetune=head", "finetune.start=zeros")
     assert "start" not in read_result(run(*training_overrides("mlp"), *start)).added
@@ -650,6 +654,7 @@ def test_a_run_from_scratch_has_the_id_it_had_before_there_was_tuning(build_netw
     assert not {"shots", "fraction", "max_numeric_classes"} & set(canonical["dataset"])
 
 
+@pytest.mark.slow
 def test_an_old_run_is_read_back(run):
     import yaml
 

@@ -143,6 +143,7 @@ def test_a_probe_is_read_from_the_cache_as_it_was_made(cache):
     assert len([*(cache / "linear_probes").iterdir()]) == 2
 
 
+@pytest.mark.slow
 def test_a_class_with_a_single_row_is_no_matter_for_folds(cache):
     splits = {"train": splits_of(40)}
     splits["train"]["target"][splits["train"]["target"] == 2] = 1

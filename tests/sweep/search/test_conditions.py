@@ -88,6 +88,7 @@ def test_runs_with_and_without_the_key_are_told(search, training, caplog):
     assert "told to the sampler: 3 finished runs" in caplog.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "message"),
     [

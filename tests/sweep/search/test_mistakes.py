@@ -143,6 +143,7 @@ def test_all_mistakes_are_told_at_once(lepton):
     assert len(err.splitlines()) == 4
 
 
+@pytest.mark.slow
 def test_options_that_cannot_go_together_are_found_before_the_first_trial(lepton):
     overrides = ["optimizer=adamw,schedule_free_adamw", "scheduler=cosine"]
     line = one_line(lepton, *SEARCH, *overrides)
@@ -158,6 +159,7 @@ def test_without_optuna_the_extra_is_named(command, lepton, monkeypatch):
     assert line.endswith("needs Optuna; pip install 'lepton-experiments[sweeps]'")
 
 
+@pytest.mark.slow
 def test_without_a_samplers_package_the_extra_is_named(lepton, monkeypatch):
     monkeypatch.setitem(sys.modules, "cmaes", None)
     line = one_line(lepton, *SEARCH, LR, f"{SAMPLER}=cmaes")

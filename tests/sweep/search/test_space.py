@@ -138,6 +138,7 @@ def test_a_trial_of_every_space_trains(name, here, run):
     assert "search" not in row
 
 
+@pytest.mark.slow
 def test_the_command_line_wins_over_a_space_key_by_key(here):
     overrides = ["hydra/sweeper=search", "search=mlp", "dataset=wine", "hydra.sweeper.batch=5"]
     plan = plan_runs([*overrides, "model.dropout=0.25", "optimizer.lr=1e-3,2e-3"], sweep=True)

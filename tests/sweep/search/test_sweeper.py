@@ -205,6 +205,7 @@ def test_all_trials_are_trained_again_when_asked_to_and_are_the_same(search):
     assert search("optimizer=adam,adamw", *SIZE) == []
 
 
+@pytest.mark.slow
 def test_the_number_of_threads_changes_no_proposal(here):
     proposed = []
     for threads in (1, 2):

@@ -11,6 +11,9 @@ from lepton.config.check import check
 from lepton.config.compose import compose
 from lepton.config.identity import run_id
 from lepton.errors import FailedRuns
+from lepton.storage.lock import acquire_lock, release_lock
+from lepton.storage.run_folder import run_status, unfinished_folder
+from lepton.sweep.search.trial_outcome import trial_run_status
 from tests.sweep.conftest import point
 
 SIZE = ("hydra.sweeper.n_trials=8", "hydra.sweeper.batch=3")
@@ -22,6 +25,19 @@ def hill(params):
     distance = math.log10(params["optimizer.lr"]) + 2
     penalty = 0.1 if params["optimizer"] == "adamw" else 0.0
     return -(distance**2) - (params["model.dropout"] - 0.2) ** 2 - penalty
+
+
+@pytest.mark.parametrize("file", ["run.pruned/pruned.json", "run/result.json"])
+def test_a_trial_that_has_ended_has_also_while_another_process_looks_at_its_run(here, file):
+    folder = here / "run"
+    lock = acquire_lock(unfinished_folder(folder))
+    assert trial_run_status(folder) == "running"
+    (here / file).parent.mkdir()
+    (here / file).touch()
+    looked_at, ended = run_status(folder), trial_run_status(folder)
+    release_lock(lock)
+    assert (looked_at, ended) == ("running", run_status(folder))
+    assert ended in ("pruned", "finished")
 
 
 @pytest.mark.slow

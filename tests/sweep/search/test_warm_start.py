@@ -202,6 +202,7 @@ def test_a_search_begun_without_a_record_goes_on_as_it_began(search, study):
     assert first + more == optuna_alone(tpe(), [], 6)
 
 
+@pytest.mark.slow
 def test_a_preview_says_how_many_and_writes_nothing(grid, study):
     plan = plan_runs([*SEARCH, *SPACE, *SIZE], sweep=True)
     assert "told to the sampler: 8 finished runs of the study in the space" in str(plan)
