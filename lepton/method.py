@@ -294,5 +294,6 @@ class Phase:
     config: dict[str, Any]
     name: str = ""  # of its checkpoints, where another phase follows
     starts_learned: bool = False  # whether no weight of the module is random when it begins
+    starts_chosen: bool = False  # whether these are a head's that folds or a split have chosen
     methods: "list[Method] | None" = None  # that act in it; None: all of the run
     begin: Callable[["Phase"], None] | None = None  # makes it ready once the one before is over

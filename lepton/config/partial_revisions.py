@@ -50,12 +50,17 @@ def _validates_inside(config: Config) -> bool:
     return is_inside(with_validation({**config}))
 
 
+def _keeps_probe(config: Config) -> bool:
+    return _value(config, "finetune", "start") == "probe" and _validates_inside(config)
+
+
 TOUCHES: dict[str, Callable[[Config], bool]] = {  # by the sentence in REVISIONS of lepton.groups
     "1 counts in the last bin of ece": _monitors_ece,
     "batches of a step count by their class weights": _weighs_several_batches,
     "metrics count rows by dataset.weight": _weighs_rows,
     "a block is a layer, with what follows it; all before the blocks is one": had_other_layers,
     "a start that has learned may stay the best": _starts_learned,
+    "inside, the best linear head is not probed on": _keeps_probe,
     "all folds are predicted with one strength": _validates_inside,
     "columns of the run that training starts from keep its preprocessing": _starts_from_run,
 }

@@ -106,8 +106,13 @@ class Network:
         return phases[-1].data
 
     def _fit_phase(self, phase: Phase, folder: Path, watch: Watch | None, *, is_last: bool) -> None:
-        """Trains a phase; where folds choose, as the run's course says, which is the last one's."""
-        course = self.course if is_last else self.course and Course()
+        """Trains a phase; where folds choose, as the run's course says, which is the last one's.
+
+        Nothing chooses among the epochs of those before: a head that is chosen stays there.
+        """
+        course = self.course
+        if course and not is_last:
+            course = Course(epochs=0 if phase.starts_chosen else None)
         if course and course.recorder and phase.starts_learned:
             course.recorder.start = self.validate(phase.data.splits["val"])[0]
         if course and course.epochs == 0:

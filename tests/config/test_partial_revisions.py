@@ -38,3 +38,18 @@ def test_a_start_may_stay_the_best_where_weights_are_loaded_with_their_head_or_p
     (here / "weights.safetensors").touch()
     changes = changes_of(OmegaConf.to_container(compose(*words))).get("finetune", ())
     assert ("a start that has learned may stay the best" in changes) == is_touched
+
+
+@pytest.mark.parametrize(
+    ("words", "is_touched"),
+    [
+        (("dataset.shots=8",), True),
+        (("dataset.shots=8", "dataset.validation=outside"), False),
+        (("dataset.shots=8", "finetune.start=zeros"), False),
+    ],
+)
+def test_a_best_linear_head_stays_where_folds_validate_and_it_is_the_start(words, is_touched):
+    words = ("dataset=vader", "model=minilm", "finetune=lp_ft", *words)
+    changes = changes_of(OmegaConf.to_container(compose(*words))).get("finetune", ())
+    sentence = "inside, the best linear head is not probed on"
+    assert (sentence in changes) == is_touched

@@ -225,6 +225,18 @@ def test_the_untuned_head_is_chosen_by_folds_of_the_rows_that_it_may_see(run, so
         assert "test" not in splits
 
 
+def test_everything_is_tuned_from_the_best_linear_head_as_it_was_found(run, source):
+    """Tuned by steps of no size, the network still predicts as the better of scikit-learn's head
+    and the loaded one: nothing chooses among the epochs of a probe here, so that none is trained.
+    """
+    words = (*FEW, "finetune=lp_ft", f"init_from={source}", "optimizer.lr=1e-12")
+    result, trained = (read_result(run(*words, f"finetune.start={s}")) for s in ("probe", "zeros"))
+    heads = [result.added[name] for name in ("before", "start")]
+    best = min(heads, key=lambda scores: scores["val/log_loss"])["test/log_loss"]
+    assert result.metrics["test/log_loss"] == pytest.approx(best, abs=1e-5)
+    assert trained.metrics["test/log_loss"] != pytest.approx(best, abs=1e-3)
+
+
 @pytest.mark.slow
 def test_features_of_a_fold_are_those_of_its_rows(here, source):
     config = config_of(*FEW, "finetune=head", f"init_from={source}")
@@ -245,6 +257,7 @@ GROUPED = ("dataset.split=group", "dataset.split_column=group", "dataset.validat
 GROUPED = (*(o for o in FILE if "split" not in o), *GROUPED)
 
 
+@pytest.mark.slow
 def test_groups_stay_on_one_side_of_a_fold(here, rows):
     """Also of rows that lie in the cache, where the second reads them."""
     group = np.repeat(np.arange(10), 4)
@@ -267,6 +280,7 @@ def test_a_single_group_is_told_that_it_cannot_be_divided(here, rows):
         fold_positions(data, 5)
 
 
+@pytest.mark.slow
 def test_folds_are_those_of_the_split_whatever_the_seed():
     made = [fold_positions(build.data(config_of(*FEW, f"seed={s}")), 5) for s in (0, 1)]
     other = fold_positions(build.data(config_of(*FEW, "dataset.split_seed=1")), 5)
@@ -274,6 +288,7 @@ def test_folds_are_those_of_the_split_whatever_the_seed():
     assert not all(map(np.array_equal, made[0], other))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "chosen"),
     [
@@ -329,6 +344,7 @@ def test_what_does_not_go_with_folds_inside_is_told_in_a_line(lepton, overrides,
     assert not list(run_folder(config_of("dataset=breast_cancer")).parent.glob("*/result.json"))
 
 
+@pytest.mark.slow
 def test_a_search_with_a_pruner_is_told_that_folds_are_not_pruned(here):
     config = config_of(*FEW, "trainer.max_epochs=1")
     train_checked(config, run_folder(config), watch=lambda *_: True)
@@ -336,6 +352,7 @@ def test_a_search_with_a_pruner_is_told_that_folds_are_not_pruned(here):
     assert "inside: not pruned" in (run_folder(config) / "log.txt").read_text()
 
 
+@pytest.mark.slow
 def test_few_rows_take_the_epochs_that_a_strategy_suggests_and_others_those_of_the_schedule(source):
     tuned = ("dataset=breast_cancer", "model=mlp_small", "finetune=lora", f"init_from={source}")
     epochs = {
@@ -511,6 +528,7 @@ def test_labels_that_a_fold_knows_none_of_are_told_and_counted(run, here):
     assert "label 'never' is absent from train" in log
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "model",
     [

@@ -124,12 +124,12 @@ class FineTuning:
 
     def _begins_with_probe(self, model: nn.Module, task: Task) -> bool:
         """Gives the head the weights of the linear probe, unless one was loaded that is no worse on
-        validation; True where it did."""
+        validation; False where it begins as neither."""
         monitored = f"val/{task.monitor}"
         if self.start and monitored in self.start.metrics:
             loaded = task.as_score(self.start.metrics[monitored])
             if not task.as_score(self.probe.metrics[monitored]) > loaded:
-                return False
+                return True
         return self.probe.head is not None and begin_with(self.probe.head, model, task)
 
     def added_metrics(self, model: nn.Module, spec: DataSpec) -> dict[str, dict[str, float]]:

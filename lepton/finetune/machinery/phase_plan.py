@@ -37,8 +37,8 @@ class TrainingStart:
     """A network before the first of its phases, and what is known of it then.
 
     `splits`: features of the data; None where layers below the head are made new, which change
-    them. `begin_with_probe` gives the head the weights of the best linear one on them, and says
-    whether it did.
+    them. `begin_with_probe` gives the head the weights of the best linear one on them, where none
+    that is as good was loaded; False where it begins as neither.
     """
 
     network: "Network"
@@ -93,7 +93,8 @@ class HeadPlan(PhasePlan):
         if start.splits is None:
             log.info("layers are made new below the head: features are not computed ahead")
             return phase
-        phase.starts_learned = self.begins_with_probe and start.begin_with_probe()
+        phase.starts_chosen = self.begins_with_probe and start.begin_with_probe()
+        phase.starts_learned = phase.starts_chosen
         self._put_features(phase, start, start.splits)
         return phase
 
