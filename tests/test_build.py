@@ -80,6 +80,7 @@ def test_the_split_follows_its_own_seed_and_the_order_the_runs():
     assert ids("dataset.split_seed=1")[0] != split
 
 
+@pytest.mark.slow
 def test_the_trainer_limits_and_the_batch_size_reach_the_data():
     data = build.data(check(compose(*SMALL, "trainer=smoke", "trainer.limit_batches=3")))
     assert data.train_dataloader().num_batches == 3

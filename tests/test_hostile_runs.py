@@ -59,6 +59,7 @@ def hostile_run(run_once):
     return hostile_run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", HOSTILE)
 def test_a_run_whose_config_names_what_its_group_does_not_trust_is_not_loaded(hostile_run, place):
     value, told = HOSTILE[place]
@@ -69,6 +70,7 @@ def test_a_run_whose_config_names_what_its_group_does_not_trust_is_not_loaded(ho
     assert not Path("hacked").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["model", "model.batch_norm"])
 @pytest.mark.parametrize(
     "words",

@@ -56,6 +56,7 @@ def test_a_run_predicts_files_arrays_and_images_as_it_did_its_test_split(task, p
         assert predicted.to_numpy() == pytest.approx(written[columns].to_numpy(), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_a_network_without_a_block_is_refused(photos, lepton):
     code, _, said = lepton("train", *overrides_of("binary"), "model.channels=[]")
     line = "lepton: model.channels: [] has no block; one at least, as [32]"

@@ -90,6 +90,7 @@ def test_no_rows_give_no_predictions(run, model, task):
     assert list(predicted) == list(predictor.predict_raw(frame.iloc[:2]))
 
 
+@pytest.mark.slow
 def test_the_target_need_not_be_there(run):
     folder = run(*RUNS["multiclass"], "model=linear", EPOCHS)
     frame = raw(RUNS["multiclass"])
@@ -107,6 +108,7 @@ def test_a_run_predicts_when_its_data_file_is_gone(run, here):
     assert load_model(folder).predict_raw(frame).equals(before)
 
 
+@pytest.mark.slow
 def test_a_moved_run_predicts_the_same(run, here):
     folder = run(*RUNS["multiclass"], "model=mlp_small", EPOCHS)
     frame = raw(RUNS["multiclass"])
@@ -131,6 +133,7 @@ def test_a_folder_without_a_finished_run_is_refused(here):
         load_model("nowhere")
 
 
+@pytest.mark.slow
 def test_a_study_in_the_place_of_a_run_names_one_of_its_runs(run):
     folder = run(*RUNS["binary"], "model=linear", EPOCHS)
     for study in (folder.parent, Path(folder.parent.name)):
@@ -138,6 +141,7 @@ def test_a_study_in_the_place_of_a_run_names_one_of_its_runs(run):
             load_model(study)
 
 
+@pytest.mark.slow
 def test_a_config_that_names_something_untrusted_is_refused(run):
     folder = run(*RUNS["multiclass"], "model=mlp_small", EPOCHS)
     config = yaml.safe_load((forget_digests(folder) / "config.yaml").read_text())
@@ -148,6 +152,7 @@ def test_a_config_that_names_something_untrusted_is_refused(run):
     assert not Path("hacked").exists()
 
 
+@pytest.mark.slow
 def test_weights_of_another_architecture_are_not_loaded(run):
     small = run(*RUNS["multiclass"], "model=mlp_small", EPOCHS)
     other = run(*RUNS["multiclass"], "model=linear", EPOCHS)
@@ -156,6 +161,7 @@ def test_weights_of_another_architecture_are_not_loaded(run):
         load_model(small)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "content"),
     quick_at(

@@ -88,6 +88,7 @@ def test_a_pruned_run_is_not_trained_for_the_next_watcher_and_is_for_none(
     assert fingerprint(folder) == fingerprint(run(*OVERRIDES, "study=alone"))
 
 
+@pytest.mark.slow
 def test_who_watches_a_run_that_goes_on_is_told_the_epochs_before_again(train, folder):
     def stop(epoch, score):
         if epoch == 1:
@@ -101,6 +102,7 @@ def test_who_watches_a_run_that_goes_on_is_told_the_epochs_before_again(train, f
     assert watch.reports == history(folder)
 
 
+@pytest.mark.slow
 def test_an_error_of_who_watches_is_a_failure(train, folder):
     def broken(epoch, score):
         raise ZeroDivisionError

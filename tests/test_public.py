@@ -15,6 +15,7 @@ from lepton.errors import LeptonError
 WINE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2", "seed=3")
 
 
+@pytest.mark.slow
 def test_train_load_and_load_model_speak_of_the_same_run(here):
     result = train(compose(*WINE))
     (row,) = load("default").to_dict("records")

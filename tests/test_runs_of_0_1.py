@@ -68,6 +68,7 @@ def test_nothing_that_was_written_then_is_left_out():
     assert (len(FINISHED), len(STOPPED), len(TABLES)) == (17, 3, 5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", FINISHED, ids=study_and_run)
 def test_its_model_predicts_what_it_predicted_then(folder, earlier):
     if re.search("boosting|tfidf|stacking", folder.name) and installed_sklearn < Version("1.9"):
@@ -102,6 +103,7 @@ TRAINED = [f for f in FINISHED if is_trained(EARLIER / f)]
 STARTED = [f for f in TRAINED if starts_from_run(EARLIER / f)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", STARTED, ids=study_and_run)
 def test_a_run_that_started_from_another_has_another_id_by_now(folder, earlier):
     assert run_folder(check(compose(*overrides_of(folder)))) != folder
@@ -109,6 +111,7 @@ def test_a_run_that_started_from_another_has_another_id_by_now(folder, earlier):
     assert run_folder(stored).name[-10:] == folder.name[-10:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", [f for f in TRAINED if f not in STARTED], ids=study_and_run)
 def test_it_counts_as_finished(folder, earlier):
     before = (folder / "result.json").read_bytes()
@@ -274,6 +277,7 @@ def learned(target, monkeypatch):
     signature.read_signature.cache_clear()
 
 
+@pytest.mark.slow
 def test_a_key_younger_than_a_run_is_no_part_of_its_id_while_it_is_as_before(grown, earlier):
     folder = path_of("table", "csv-mlp")
     composed = {
@@ -286,6 +290,7 @@ def test_a_key_younger_than_a_run_is_no_part_of_its_id_while_it_is_as_before(gro
     assert other != folder
 
 
+@pytest.mark.slow
 def test_a_key_younger_than_a_run_is_added_when_the_run_is_loaded(grown, earlier):
     folder = path_of("table", "csv-mlp")
     node = check(OmegaConf.create(read_config(folder / "config.yaml")))

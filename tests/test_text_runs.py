@@ -135,6 +135,7 @@ def test_the_run_is_named_by_what_lies_in_the_encoders_folder(reviews):
     assert run_folder(check(compose(*overrides[:-1], "model.path=elsewhere"))) != first
 
 
+@pytest.mark.slow
 def test_preprocessing_is_no_part_of_a_run_on_texts(reviews):
     standard = check(compose(*text_overrides("text_cnn"), "preprocessing=standard"))
     unprepared = check(compose(*text_overrides("text_cnn"), "preprocessing=none"))
@@ -155,6 +156,7 @@ def test_texts_are_predicted_whatever_is_in_them(reviews):
         load_model(folder).predict_raw(pd.DataFrame({"review": [1, 2]}))
 
 
+@pytest.mark.slow
 def test_a_folder_without_its_tokenizer_is_named(reviews):
     folder, _ = trained(*text_overrides("text_cnn"))
     (folder / "tokenizer.json").unlink()

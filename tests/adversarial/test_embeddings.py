@@ -114,6 +114,7 @@ def test_of_a_transformer_tokens_alone_move_not_places_and_segments():
     torch.testing.assert_close(vectors.units(case.model, values)[name], table.std(correction=0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", ["fgm", "freelb", "vat"])
 def test_models_without_embeddings_are_refused_by_both_keys(option):
     values = {"at": "embeddings"} if option == "vat" else {}

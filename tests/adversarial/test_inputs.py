@@ -95,6 +95,7 @@ def pgd_by_hand(case, epsilon, steps, step):
     return case.batch | {"image": ((x + delta) * WHITE).detach()}
 
 
+@pytest.mark.slow
 def test_pgd_training_is_madrys_loop_and_its_attack_leaves_statistics_alone():
     case = Case(*CNN)
     model = copy.deepcopy(case.model)
@@ -209,6 +210,7 @@ def test_vat_uses_no_targets(linear):
     torch.testing.assert_close(*terms)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", ["fgsm", "pgd", "trades", "mart"])
 def test_rows_move_within_what_the_table_allows(option, monkeypatch):
     case = Case("dataset=synthetic", "dataset.numbers=4", "model=mlp_small", "dataset.classes=3")

@@ -148,6 +148,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("words", "line"), REFUSED)
 def test_what_cannot_be_is_refused_before_anything_is_read(words, line):
     with pytest.raises(ConfigError, match=line):

@@ -193,6 +193,7 @@ def test_a_text_that_begins_as_a_formula_is_predicted_as_the_file_holds_it(here,
     assert (rows["changed_words"] > 0).any()
 
 
+@pytest.mark.slow
 def test_keys_that_do_nothing_on_texts_are_refused(reviews, lepton):
     _, run = reviews
     keys = "is for numbers, pixels and samples; typos in texts take epsilon and queries"

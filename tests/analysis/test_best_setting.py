@@ -40,6 +40,7 @@ def test_the_command_can_be_pasted_and_is_the_same_run(study):
     assert run_folder(check(compose(*overrides))) == setting.folder
 
 
+@pytest.mark.slow
 def test_the_yaml_is_the_runs_config_without_what_is_no_setting(study):
     setting = best_setting(study, "score")
     config = yaml.safe_load(setting.yaml)
@@ -47,6 +48,7 @@ def test_the_yaml_is_the_runs_config_without_what_is_no_setting(study):
     assert not {"choices", "overrides"} & set(config)
 
 
+@pytest.mark.slow
 def test_smaller_is_better_where_it_is(study):
     setting = best_setting(study, "val/log_loss")
     assert setting.score == study.groupby(["model", "optimizer.lr"])["val/log_loss"].mean().min()

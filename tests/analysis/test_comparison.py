@@ -44,6 +44,7 @@ def row(comparison, **option):
     return table.iloc[0]
 
 
+@pytest.mark.slow
 def test_a_further_metric_is_told_as_scipy_tells_its_pairs_and_seconds_as_the_ratio_of_them():
     frame = study(models=("none", "mlp"))
     frame["seconds"] = np.where(frame["model"] == "mlp", 3.0, 2.0) * (1 + frame["seed"])
@@ -58,6 +59,7 @@ def test_a_further_metric_is_told_as_scipy_tells_its_pairs_and_seconds_as_the_ra
     assert (mlp.mean, mlp.difference, mlp.low, mlp.high) == pytest.approx((9, 1.5, 1.5, 1.5))
 
 
+@pytest.mark.slow
 def test_runs_without_a_further_metric_are_left_out_of_it_and_counted():
     frame = study(models=("none", "mlp", "linear"))
     frame.loc[frame["run"].isin(["mlp0", "mlp1"]), "test/log_loss"] = np.nan
@@ -75,6 +77,7 @@ def test_runs_without_a_further_metric_are_left_out_of_it_and_counted():
     assert losses.table["mean"].notna().all()
 
 
+@pytest.mark.slow
 def test_seconds_of_runs_alone_and_in_a_stack_are_not_compared():
     frame = study(models=("none", "mlp"), seconds=1.0)
     frame["trained"] = np.where(frame["model"] == "mlp", "stack of 5", "alone")
@@ -108,6 +111,7 @@ def test_the_probability_of_being_better_turns_where_smaller_is_better():
     assert "is worse than model=mlp" in " ".join(conclusions(comparison))
 
 
+@pytest.mark.slow
 def test_options_are_ordered_by_validation_and_never_by_test():
     frame = study(effect=-0.2)
     (comparison,) = compare_by(frame, "model")
@@ -117,6 +121,7 @@ def test_options_are_ordered_by_validation_and_never_by_test():
     assert comparison.options() == [("mlp",), ("linear",)]
 
 
+@pytest.mark.slow
 def test_the_baseline_is_the_one_named_else_none_else_the_best_by_validation():
     frame = study(models=("mlp", "none", "linear"))
     assert compare_by(frame, "model")[0].baseline == ("none",)
@@ -124,6 +129,7 @@ def test_the_baseline_is_the_one_named_else_none_else_the_best_by_validation():
     assert compare_by(study(), "model")[0].baseline == ("mlp",)
 
 
+@pytest.mark.slow
 def test_two_keys_are_compared_as_combinations():
     frame = pd.concat([study(), study().assign(batch_size=64)]).fillna({"batch_size": 32})
     (comparison,) = compare_by(frame, "model", "batch_size", baseline="linear,64")
@@ -132,6 +138,7 @@ def test_two_keys_are_compared_as_combinations():
     assert comparison.option_name(("mlp", 32.0)) == "model=mlp, batch_size=32"
 
 
+@pytest.mark.slow
 def test_every_data_set_has_a_comparison_of_its_own_and_its_own_metric():
     other = study(dataset="diabetes").drop(columns=["test/auroc", "test/log_loss"])
     frame = pd.concat([study(), other.assign(**{"test/rmse": np.arange(10.0)})])
@@ -163,6 +170,7 @@ def test_an_infinity_is_no_value_of_a_metric_and_is_counted():
     assert (comparison.runs_without_metric, comparison.table["n"].tolist()) == (2, [4, 4])
 
 
+@pytest.mark.slow
 def test_a_data_set_whose_runs_lack_what_options_are_ordered_by_is_ordered_by_score():
     other = study(dataset="diabetes").drop(columns=["test/auroc", "val/log_loss"])
     frame = pd.concat([study(), other.assign(**{"test/rmse": np.arange(10.0)})])
@@ -272,6 +280,7 @@ def search(seeds=1, trials=(12, 9, 3)):
     return frame.assign(score=frame["test/auroc"], run=[f"r{i}" for i in range(len(frame))])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds", [1, 3])
 def test_options_of_a_search_are_compared_without_pairs_a_setting_each(seeds):
     frame = search(seeds)
@@ -300,6 +309,7 @@ def test_options_of_a_search_are_compared_without_pairs_a_setting_each(seeds):
     assert "can be told from optimizer=adam" in headline(comparison)
 
 
+@pytest.mark.slow
 def test_options_tried_with_the_same_values_are_compared_in_pairs():
     frame = search(seeds=4, trials=(3, 3, 3))
     frame["optimizer.lr"] = np.tile(np.repeat([0.1, 0.2, 0.3], 4), 3)
@@ -325,6 +335,7 @@ def test_without_pairs_seeds_that_differ_are_runs_and_single_runs_say_what_to_do
     ]
 
 
+@pytest.mark.slow
 def test_differences_that_do_not_vary_are_said_as_such():
     (comparison,) = compare_by(study(noise=0.0), "model")
     assert conclusions(comparison)[0] == (

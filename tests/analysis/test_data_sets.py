@@ -221,6 +221,7 @@ def test_an_older_run_is_of_the_data_that_its_id_says_while_they_are_what_they_w
     assert unrecorded_note(frame).startswith("2 runs of earlier versions")
 
 
+@pytest.mark.slow
 def test_an_older_finished_run_is_found_under_its_old_name(both, run):
     (folder,) = both.glob("base-linear-*")
     forget_content(folder)

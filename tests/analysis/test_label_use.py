@@ -48,6 +48,7 @@ def comparisons_of(frame, *keys):
     return compare(frame, [*keys], metric="test/accuracy", baseline="mlp", select="score")
 
 
+@pytest.mark.slow
 def test_each_kind_is_compared_by_itself_and_runs_older_than_the_key_have_a_validation_split():
     frame = table(few_runs(16, "inside"), few_runs(16, None), few_runs(64, "outside"))
     by_name = {comparison.dataset: comparison for comparison in comparisons_of(frame, "model")}
@@ -73,6 +74,7 @@ def test_two_data_sets_of_one_kind_each_keep_their_names():
     assert frame["dataset"].unique().tolist() == ["vader", "wine"]
 
 
+@pytest.mark.slow
 def test_a_run_without_a_result_is_of_the_kind_of_finished_ones_with_as_many_rows():
     lost = {"status": "failed", "dataset": "vader", "model": "mlp", "seed": 9}
     planned = [
@@ -127,6 +129,7 @@ def test_a_name_is_cut_at_a_kind_alone():
     assert [*map(without_label_use, names)] == ["vader", "vader", "a, validation=b", None]
 
 
+@pytest.mark.slow
 def test_all_rows_of_one_kind_are_compared_beside_shots_of_the_other():
     frame = table(few_runs(16, "inside"), few_runs(64, "inside"), few_runs(None, "outside"))
     comparisons = compare(
@@ -151,6 +154,7 @@ def test_finished_runs_say_their_kind_and_their_rows_count_once(run_once):
     assert inside["rows/val"] == 0
 
 
+@pytest.mark.slow
 def test_tables_of_a_study_are_apart_too_and_no_ranks_over_them_are_offered(monkeypatch, capsys):
     frame = table(few_runs(16, "inside", error=None), few_runs(16, None, error=None))
     monkeypatch.setattr(study_tables, "gather_runs", lambda studies: frame)

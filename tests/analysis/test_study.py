@@ -24,6 +24,7 @@ def study(run):
     return folder.parent
 
 
+@pytest.mark.slow
 def test_planned_runs_that_are_not_there_are_missing_with_the_settings_asked_for(study):
     frame = gather_runs([study]).set_index("run")
     assert frame["status"].tolist() == ["finished", "missing", "missing"]
@@ -51,6 +52,7 @@ def test_studies_without_runs_are_a_line(here):
         gather_runs(["nowhere"])
 
 
+@pytest.mark.slow
 def test_a_run_in_the_place_of_a_study_is_told_with_the_command_that_shows_it(study):
     run = sorted(path.parent for path in study.glob("*/result.json"))[0]
     with pytest.raises(LeptonError) as error:

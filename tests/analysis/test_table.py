@@ -123,6 +123,7 @@ def test_many_runs_without_a_result_are_counted_and_some_are_named(capsys):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -190,12 +191,14 @@ def test_the_parquet_file_is_the_study_even_with_columns_of_several_kinds(
     assert set(written["trainer.precision"].dropna()) == {"32-true", "32"}
 
 
+@pytest.mark.slow
 def test_options_of_a_group_that_a_model_does_not_use_are_no_column(study, results_text):
     header = results_text(study).splitlines()[0]
     for name in ("optimizer", "trainer", "scheduler", "regularization"):
         assert name not in header
 
 
+@pytest.mark.slow
 def test_null_beside_a_value_is_a_row_of_its_own(run_once, results_text):
     run_once(*WINE, "model=linear")
     run_once(*WINE, "model=linear", "task.class_weights=balanced")
@@ -224,6 +227,7 @@ def test_the_best_setting_may_lack_a_key_that_the_others_differ_in(run_once, res
     assert len(lines(text, "linear")) == 2
 
 
+@pytest.mark.slow
 def test_long_names_are_not_cut(study, results_text):
     header, *rows = results_text(study, "--group-by", "model,optimizer.weight_decay").splitlines()
     assert header.split()[:2] == ["model", "optimizer.weight_decay"]
@@ -250,6 +254,7 @@ def test_failed_runs_are_listed_below_the_finished_ones(study, run, fragile, res
     assert len(lines(text, "mlp_small")) == 1
 
 
+@pytest.mark.slow
 def test_a_study_of_failures_alone_is_shown(run, fragile, results_text):
     (fragile / "4").touch()
     with pytest.raises(Exception, match="no luck"):
@@ -335,6 +340,7 @@ def test_several_data_sets_are_ranked(study, run_once, results_text):
     assert "data sets cannot tell the options apart (average ranks" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -67,6 +67,7 @@ def test_a_row_is_attacked_alike_in_whichever_batch_it_comes(name):
     assert (difference[is_settled].flatten(1).abs().amax(1) < 1e-3).double().mean() > 0.8
 
 
+@pytest.mark.slow
 def test_a_quantity_is_driven_as_far_from_its_target_as_gradients_drive_it():
     spec, task, batch = linear_case("regression", rows=30)
     around = AttackedInputs(spec, ColumnRules("attack")).around(batch, epsilon=0.02, norm="linf")

@@ -34,6 +34,7 @@ def between(values, share, partners):
     return share * values + (1 - share) * values[partners]
 
 
+@pytest.mark.slow
 def test_a_bag_of_embeddings_means_those_of_both_texts_to_the_end_of_the_longer():
     case, batch, share, partners = mixed_case("model=bag_of_embeddings", "model.dropout=0")
     mask = batch["mask"] | batch["mask"][partners]

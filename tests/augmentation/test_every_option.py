@@ -78,6 +78,7 @@ def test_features_of_a_frozen_network_stay_and_so_does_their_target(name):
     assert made(name).on_batch(batch, draw()) == batch
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_it_is_refused_by_name_for_other_inputs_and_for_a_head_on_features(name):
     if "table" not in kinds_of(name):

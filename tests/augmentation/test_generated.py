@@ -33,6 +33,7 @@ def extended(generator, *overrides, ratio=2.0):
     return data, with_further_rows(data, [method], 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
 def test_copies_of_training_rows_are_training_rows_to_the_last_bit(target):
     data, more = extended(Bootstrap(), target)
@@ -66,6 +67,7 @@ def test_a_weight_is_made_with_the_other_numbers_of_its_row(here):
     assert len(weight) == len(data.splits["train"]["id"])
 
 
+@pytest.mark.slow
 def test_the_generator_is_an_option_by_name_with_keys_of_its_own():
     config = compose("augmentation=generated", f"{CHOSEN}=tvae", f"{CHOSEN}.epochs=3")
     assert config.choices[CHOSEN] == "tvae"

@@ -127,6 +127,7 @@ def test_a_crop_is_a_window_of_the_picture_with_black_around_it():
     assert counts.max() < 45
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fill", ["noise", "mean"])
 def test_erased_boxes_have_the_areas_and_shapes_that_were_asked_for(fill):
     spec = made_up("image")

@@ -40,6 +40,7 @@ def counts(rows):
     return rows["target"].bincount(minlength=3).tolist()
 
 
+@pytest.mark.slow
 def test_classes_have_as_many_rows_as_the_largest_or_a_share_of_what_they_lack():
     before, after = rows_of(1.0)
     largest = max(counts(before.splits["train"]))

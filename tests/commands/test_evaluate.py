@@ -130,6 +130,7 @@ def test_a_file_is_read_by_the_defaults_where_the_run_read_none(here, run_once, 
     assert pd.read_csv("out.csv")["value"].notna().all()
 
 
+@pytest.mark.slow
 def test_a_regression_is_scored_in_its_unit(here, run, lepton):
     make_rows().drop(columns="late").to_csv("sums.csv", index=False)
     folder = run("dataset=csv", "dataset.path=sums.csv", "dataset.target=sum", *SHORT)

@@ -37,6 +37,7 @@ def said(folder, *, terminal):
         return screen.read(10_000).decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "told"),
     [("value = 3", "SourceFileLoader 3"), ("raise ImportError('no libc')", "no libc")],

@@ -9,6 +9,7 @@ from lepton.foreign_text import printable
 RUN = ("dataset=wine", "model=linear", "trainer.max_epochs=1", "study=s")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -31,6 +32,7 @@ def test_a_mistake_is_one_line_and_nothing_is_written(run_once, lepton, here, wo
     assert not (here / "runs" / "tensorboard").exists()
 
 
+@pytest.mark.slow
 def test_a_damaged_run_is_named_and_the_others_are_told(run_once, lepton, here):
     folder = run_once(*RUN)
     damaged = run_once(*RUN, "seed=1")

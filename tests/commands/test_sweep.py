@@ -34,11 +34,13 @@ def test_what_is_done_failed_and_still_to_do_is_told(fragile, lepton):
     assert lines[1].endswith("dataset=wine model=fragile trainer.max_epochs=1 seed=3")
 
 
+@pytest.mark.slow
 def test_a_study_of_single_runs_has_a_state_too(here, lepton):
     lepton("train", "dataset=wine", "model=linear", "trainer.max_epochs=1")
     assert lepton("sweep", "status", "runs/default")[1] == "runs/default: 1 run: 1 finished\n"
 
 
+@pytest.mark.slow
 def test_a_finished_run_that_is_damaged_is_not_told_to_be_finished(here, lepton):
     lepton("train", "dataset=wine", "model=linear", "trainer.max_epochs=1")
     (result,) = here.glob("runs/default/*/result.json")

@@ -155,6 +155,7 @@ def test_another_precision_that_auto_chose_is_named(mlp):
     assert lines[-1].strip() == "although machine: trained in bf16-mixed, now in 32-true"
 
 
+@pytest.mark.slow
 def test_a_run_of_a_stack_says_that_it_is_alone_now(mlp):
     edit(mlp / "result.json", lambda content: content.update(trained="stack of 5", score=1))
     edit(mlp / "result.json", lambda content: content["metrics"].update({"val/log_loss": 0.0}))

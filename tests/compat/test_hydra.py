@@ -64,6 +64,7 @@ def test_an_option_that_python_holds_is_forgotten(private, moved, monkeypatch):
         assert store.list("some/group") == ["kept.yaml"]
 
 
+@pytest.mark.slow
 def test_the_launchers_of_conf_take_the_place_of_those_of_plugins(lepton, moved):
     with moved("ConfigStore.repo"):
         for launcher in ("basic", "parallel"):

@@ -29,6 +29,7 @@ def shell(monkeypatch):
     InteractiveShell.clear_instance()
 
 
+@pytest.mark.slow
 def test_a_kernels_shell_has_a_kernel_and_that_of_a_terminal_has_none(shell, moved):
     with moved("the trait `kernel` of ipykernel's shell"):
         from ipykernel.zmqshell import ZMQInteractiveShell

@@ -148,6 +148,7 @@ def test_what_a_list_or_a_mapping_holds_is_read_from_its_annotation(annotation, 
     assert [ast.unparse(item) for item in item_annotations(read(annotation))] == items
 
 
+@pytest.mark.slow
 def test_no_constructor_hides_the_words_that_it_takes_behind_a_name():
     texts = [path.read_text() for path in Path(lepton.__file__).parent.rglob("*.py")]
     hidden = re.findall(r"^(\w+) = Literal\[", "\n".join(texts), flags=re.MULTILINE)

@@ -26,6 +26,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", quick(REFUSED, REFUSED[0], REFUSED[3], REFUSED[13]))
 def test_a_number_out_of_bounds_is_one_line(words):
     *options, mistake = words.split()

@@ -95,6 +95,7 @@ def whole(name):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["Whole", "Inherits", "Mixed"])
 def test_an_own_method_that_needs_whole_weights_is_refused_where_devices_share_them(told, name):
     option = f"noise={name.lower()}"
@@ -106,6 +107,7 @@ def test_an_own_method_may_say_that_it_does_without_what_its_base_needs(told):
     assert told(*FSDP, "noise=shared") == []
 
 
+@pytest.mark.slow
 def test_a_subclass_of_another_packages_class_is_what_that_is(told):
     assert class_fact({"_target_": "saying.Factored"}, "needs_whole_weights")
     assert told(*FSDP, "optimizer=slow") == [

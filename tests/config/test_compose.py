@@ -169,6 +169,7 @@ def test_a_file_that_is_no_yaml_is_told_with_its_line(lepton, here, write, comma
     assert sorted(p.name for p in here.iterdir()) == ["conf"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -199,6 +200,7 @@ def test_a_users_option_of_another_shape_is_told(lepton, write, text, message):
     assert "Traceback" not in stderr
 
 
+@pytest.mark.slow
 def test_an_experiments_own_sweep_is_checked_like_the_command_line(lepton, write):
     text = "# @package _global_\nhydra:\n  sweeper:\n    params:\n"
     write("experiment/good", text + "      seed: 1,2\n      model: mlp\n")
@@ -209,6 +211,7 @@ def test_an_experiments_own_sweep_is_checked_like_the_command_line(lepton, write
     assert "model=mpl: no such option" in message
 
 
+@pytest.mark.slow
 def test_an_experiment_cannot_choose_where_a_run_is_put(lepton, write):
     write("experiment/out", "# @package _global_\nchoices: {model: ../../x, dataset: ..}\n")
     code, out, _ = lepton("check", "experiment=out")

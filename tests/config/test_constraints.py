@@ -5,6 +5,7 @@ import pytest
 BASE = ("train", "dataset=wine", "trainer=smoke", "trainer.accelerator=cpu")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [

@@ -47,12 +47,14 @@ def content_of(path, *overrides, option="csv"):
     return identity_of(*words)["content"]
 
 
+@pytest.mark.slow
 def test_the_same_content_with_the_same_target_is_the_same_data_set_wherever_it_lies(files):
     first = content_of("first.csv")
     assert content_of("elsewhere/copy.csv") == content_of(files / "first.csv") == first
     assert content_of("other.csv") != first
 
 
+@pytest.mark.slow
 def test_another_target_or_test_file_makes_another_data_set(files):
     contents = {
         content_of("first.csv"),
@@ -66,6 +68,7 @@ def test_another_target_or_test_file_makes_another_data_set(files):
     assert one_of_a_list == content_of("first.csv")
 
 
+@pytest.mark.slow
 def test_two_options_that_read_the_same_file_are_the_same_data_set(files):
     as_text = content_of("first.txt", "dataset.text=x", "model=tfidf_linear", option="text_csv")
     assert as_text == content_of("first.csv")
@@ -79,6 +82,7 @@ def test_how_rows_are_read_and_split_makes_no_other_data_set(files, override):
     assert content_of("first.csv", override, *more) == content_of("first.csv")
 
 
+@pytest.mark.slow
 def test_a_data_set_without_files_is_told_by_its_class_and_its_own_keys():
     small, large = (identity_of("dataset=synthetic", f"dataset.rows={n}") for n in (50, 60))
     assert small["content"] != large["content"]

@@ -73,6 +73,7 @@ def at(config, path):
     return config
 
 
+@pytest.mark.slow
 def test_every_key_but_the_cosmetic_ones_changes_the_id(config):
     paths = [p for p in leaves(config) if not cosmetic(p) and p[0] not in HEEDED_WITH]
     assert len(paths) > 50
@@ -114,6 +115,7 @@ def test_an_id_is_ten_hexadecimal_digits(config):
     assert int(run_id(config), 16) >= 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "override",
     [
@@ -132,6 +134,7 @@ def test_what_a_model_that_fits_itself_ignores_does_not_change_its_id(override):
     assert run_id(check(compose(override))) != run_id(check(compose()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["linear_probe.strengths=[0.5]", "linear_probe.iterations=9"])
 def test_what_fine_tuning_alone_heeds_changes_only_its_ids(key):
     assert run_id(check(compose(key))) == run_id(check(compose()))
@@ -167,6 +170,7 @@ def table(here):
     return table
 
 
+@pytest.mark.slow
 def test_the_content_of_a_data_file_is_the_identity_not_its_path_or_age(table, here):
     first = table("a.csv", "x,y\n1,0\n")
     assert table("elsewhere/b.csv", "x,y\n1,0\n") == first
@@ -175,6 +179,7 @@ def test_the_content_of_a_data_file_is_the_identity_not_its_path_or_age(table, h
     assert table("a.csv", "x,y\n1,1\n") != first
 
 
+@pytest.mark.slow
 def test_a_file_changed_in_place_within_one_process_is_another(table):
     ids = [table("a.csv", f"x,y\n{i},0\n") for i in range(5)]
     assert len(set(ids)) == 5

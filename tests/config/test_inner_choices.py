@@ -66,6 +66,7 @@ def test_a_config_names_the_options_inside_of_its_model():
     assert not [name for name in compose(*DATA, "model=mlp").choices if "." in name]
 
 
+@pytest.mark.slow
 def test_an_experiment_chooses_one_and_the_command_line_wins():
     write_experiment(CHOICE)
     assert compose("experiment=mine").choices[TEXT] == "text_cnn"

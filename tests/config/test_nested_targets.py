@@ -114,6 +114,7 @@ def test_an_object_is_of_a_package_that_its_group_trusts(problems):
     )
 
 
+@pytest.mark.slow
 def test_objects_where_none_is_wanted_are_told_at_every_depth(problems):
     lines = problems({"width": {**DROPOUT, "p": {"_target_": "os.system"}}})
     assert [line.partition(": ")[0] for line in lines] == [

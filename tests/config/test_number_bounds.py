@@ -94,6 +94,7 @@ def test_every_number_has_bounds_or_a_reason():
     assert sorted(unbounded) == sorted(UNBOUNDED)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "mistake"),
     [

@@ -74,6 +74,7 @@ def test_its_options_are_listed_as_those_of_lepton(mine):
     assert "share added" in describe_options("flat/only")
 
 
+@pytest.mark.slow
 def test_one_that_nothing_was_chosen_of_changes_no_id(mine):
     assert run_id(checked("noise=none")) == run_id(checked())
     assert "noise" not in checked()
@@ -125,6 +126,7 @@ def test_a_finished_run_with_it_loads_and_counts_as_finished(mine):
     assert load_model(Path("runs", "default", run)).spec.outputs == 3
 
 
+@pytest.mark.slow
 def test_a_model_that_fits_itself_does_not_heed_it(mine):
     alone = ("dataset=wine", "model=gradient_boosting")
     config = check(compose(*alone, "noise=gauss"))

@@ -37,6 +37,7 @@ def folder_of(here, model_type):
     return f"model.path={folder}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", GOES_BY_LAYERS)
 def test_runs_of_encoders_whose_layers_changed_have_another_id(strategy, here):
     texts = (*TEXTS, "init_from=weights.safetensors", f"finetune={strategy}")

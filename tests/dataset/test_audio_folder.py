@@ -69,6 +69,7 @@ def test_a_split_holds_the_samples_of_its_files_and_zeros_behind_them(folder):
             assert data.spec.classes[int(rows["target"][place])] in table["audio"][row]
 
 
+@pytest.mark.slow
 def test_sounds_are_decoded_once(folder, monkeypatch):
     first = data_of(folder)
     monkeypatch.setattr("lepton.audio.sound_reader.decode", None)
@@ -98,6 +99,7 @@ def test_kept_spectra_are_those_of_the_waveforms_and_scaled_by_train(folder):
         assert data.spec.inputs["audio"]["std"] == pytest.approx(std, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_streamed_rows_are_those_in_memory(folder):
     options = {"seconds": 0.2, "rate": RATE, "spectrum": LogMel(**SPECTRUM, keep=True)}
     whole, streamed = data_of(folder, **options), data_of(folder, memory_gb=1e-9, **options)
@@ -122,6 +124,7 @@ def test_sounds_that_are_clipped_are_counted_with_the_worst_of_them(folder):
         assert re.search(words, notes_of(data_of(folder)))
 
 
+@pytest.mark.slow
 def test_long_sounds_are_cut_short_ones_padded_and_both_are_counted(folder):
     data = data_of(folder, seconds=0.2)
     lengths = torch.cat([rows["audio_length"] for rows in data.splits.values()])
@@ -139,6 +142,7 @@ def test_long_sounds_are_cut_short_ones_padded_and_both_are_counted(folder):
         data_of(folder, rate=2_000_000)
 
 
+@pytest.mark.slow
 def test_speakers_stay_apart_where_they_are_known_and_no_split_is_asked_for(named):
     data = data_of(named, **NAMED)
     train, val, test = speakers_of(data).values()
@@ -158,6 +162,7 @@ def test_speakers_stay_apart_where_they_are_known_and_no_split_is_asked_for(name
         data_of(named, **renamed, speaker="voise")
 
 
+@pytest.mark.slow
 def test_an_official_split_is_named_by_a_column(named):
     options = {**NAMED, "test_column": "take", "split": "stratified"}
     data = data_of(named, **options, test_values=[0, 1])
@@ -246,6 +251,7 @@ def test_the_same_samples_in_two_splits_are_dropped_from_training(folder):
     assert "rows whose sound is in" in notes_of(data)
 
 
+@pytest.mark.slow
 def test_folders_without_sounds_and_classes_with_one_are_told(folder, tmp_path):
     (folder / "empty").mkdir()
     with pytest.raises(DataError, match=r"set/empty: no sound in the folder of this class"):

@@ -107,6 +107,7 @@ def saved_images(tmp_path_factory):
     return folder / "both"
 
 
+@pytest.mark.slow
 def test_images_are_read_from_a_saved_set(saved_images):
     words = ("dataset=huggingface_images", "model=cnn_small", f"dataset.name={saved_images}")
     data = build.data(check(compose(*words, "dataset.image=picture")))
@@ -124,6 +125,7 @@ def pictures_of(folder, *words):
     return build.data(check(compose(*base, f"dataset.name={folder}", *words)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("budget", ["cache_gb", "memory_gb"])
 def test_pictures_of_a_set_obey_the_budgets_of_folders(saved_images, budget):
     size = "dataset.size=[4,5]"
@@ -153,6 +155,7 @@ def test_files_of_a_set_stay_in_its_arrow_file_until_they_are_asked_for(saved_im
         assert [path_or_bytes(cell) for cell in rows["picture"]] == [c["bytes"] for c in expected]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keys", [(), ("dataset.cache_gb=0",)])
 def test_a_picture_of_a_set_that_cannot_be_decoded_is_named_or_counted(tmp_path, keys):
     datasets = pytest.importorskip("datasets", reason="needs the package datasets")

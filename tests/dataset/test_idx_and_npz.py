@@ -155,6 +155,7 @@ def test_digits_are_those_of_scikit_learn():
 BUDGETS = {"as they are": "memory_gb", "smaller": "memory_gb", "smaller, on the disk": "cache_gb"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", BUDGETS)
 @pytest.mark.parametrize("name", ["idx", "npz"])
 def test_arrays_above_a_budget_are_cut_by_batch_to_the_rows_that_are_kept(name, case, request):

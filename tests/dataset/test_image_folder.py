@@ -53,6 +53,7 @@ def test_mean_and_deviation_are_those_of_the_training_pixels(folder):
     assert fields["std"] == pytest.approx(std.tolist(), rel=1e-12)
 
 
+@pytest.mark.slow
 def test_pictures_are_decoded_once(folder, monkeypatch):
     first = data_of(folder)
     monkeypatch.setattr("lepton.image.picture_reader.decode_into", None)
@@ -73,6 +74,7 @@ def test_streamed_rows_are_those_in_memory(folder):
     assert whole.spec == streamed.spec
 
 
+@pytest.mark.slow
 def test_a_table_names_paths_and_several_labels(folder):
     rows = [(f"cat/{i}.png", i % 2, (i // 2) % 2) for i in range(12)]
     table = folder.parent / "t.csv"
@@ -113,6 +115,7 @@ def test_files_that_cannot_be_read_are_named_or_skipped_and_counted(folder):
     )
 
 
+@pytest.mark.slow
 def test_images_of_several_sizes_need_a_size(folder):
     draw(folder / "dog" / "5.png", 5, size=(9, 20))
     with pytest.raises(DataError, match=r"dog/5\.png has 9 x 20; give dataset\.size"):
@@ -121,6 +124,7 @@ def test_images_of_several_sizes_need_a_size(folder):
     assert "sides from 8 to 20 pixels, scaled and cropped to 8 x 8 (1)" in notes_of(data_of(folder))
 
 
+@pytest.mark.slow
 def test_grey_images_have_one_channel_but_not_among_coloured_ones(folder):
     write_photos(folder, depth=1)
     assert data_of(folder).spec.inputs["image"]["channels"] == 1
@@ -156,6 +160,7 @@ def test_folders_that_are_no_classes_are_refused(folder, tmp_path):
         data_of(nested)
 
 
+@pytest.mark.slow
 def test_other_files_are_left_out_and_counted(folder):
     (folder / "cat" / "list.txt").write_text("x")
     (folder / "read.me").write_text("x")
@@ -211,6 +216,7 @@ def test_a_name_that_is_no_utf8_is_refused(folder):
         data_of(folder)
 
 
+@pytest.mark.slow
 def test_a_table_in_another_encoding_is_that_of_its_files(tmp_path):
     names = [f"größe {number}.png" for number in range(12)]
     for number, name in enumerate(names):

@@ -23,6 +23,7 @@ def test_a_class_that_is_called_as_what_is_missing_is_asked_about(tmp_path, word
         csv_data(path=path).setup()
 
 
+@pytest.mark.slow
 def test_both_ways_that_the_line_names_are_ways(tmp_path):
     path = write(tmp_path, ["None", "Mild", "Severe"])
     with pytest.raises(DataError) as error:

@@ -11,6 +11,7 @@ from lepton.rescoring.rescore import rescore_test_split
 NONE = ("dataset.test_size=0", "trainer.max_epochs=2", "trainer.accelerator=cpu", "study=none")
 
 
+@pytest.mark.slow
 def test_all_rows_are_in_train_or_val_and_no_metric_is_of_a_test(run):
     folder = run("dataset=wine", "model=linear", *NONE)
     (row,) = load("none").to_dict("records")

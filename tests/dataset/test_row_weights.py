@@ -78,6 +78,7 @@ def test_weights_of_held_out_rows_that_make_no_sense_are_told(cells, line):
         split_by(PARTS, cells, "val").setup()
 
 
+@pytest.mark.slow
 def test_rows_that_are_streamed_have_the_same_weights(tmp_path):
     FRAME.to_csv(tmp_path / "rows.csv", index=False)
     path = str(tmp_path / "rows.csv")

@@ -91,6 +91,7 @@ def test_a_number_among_texts_is_looked_for_with_all_its_digits():
         assert np.flatnonzero(condition.rows({"code": codes}.__getitem__)).tolist() == [row]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("memory_gb", [None, 0])
 @pytest.mark.parametrize("make", [Csv, Parquet])
 def test_selected_rows_are_prepared_as_those_of_a_file_that_holds_no_others(
@@ -113,6 +114,7 @@ def test_selected_rows_are_prepared_as_those_of_a_file_that_holds_no_others(
     assert others == alone.notes
 
 
+@pytest.mark.slow
 def test_rows_of_a_test_file_are_selected_too_and_counted_apart(loans, tmp_path):
     loans[200:].to_csv(tmp_path / "test.csv", index=False)
     path = str(tmp_path / "test.csv")

@@ -45,6 +45,7 @@ def notes(data):
     return [str(note) for note in data.notes]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.jsonl", "t.ndjson", "t.parquet", "t.txt"])
 def test_every_kind_of_file_gives_the_same_splits(name, tmp_path, data):
     frame, path = table(), tmp_path / name
@@ -77,6 +78,7 @@ def test_every_kind_of_file_gives_the_same_splits(name, tmp_path, data):
             assert value.equal(actual[split][key]), (split, key)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "overrides",
     [
@@ -111,6 +113,7 @@ def test_the_contract_holds_for_every_split_and_task(overrides, tmp_path):
     check_dataset(composed_data(*fixed, "dataset.text=text", "dataset.target=label", *overrides))
 
 
+@pytest.mark.slow
 def test_groups_stay_together_and_a_test_file_is_the_test(data):
     frame = table().assign(source=np.arange(120) // 4)
     grouped = data(frame, "dataset.split=group", "dataset.split_column=source").splits
@@ -129,6 +132,7 @@ def test_empty_texts_are_dropped_and_counted(data):
     assert "column text: empty text, row dropped (2)" in notes(prepared)
 
 
+@pytest.mark.slow
 def test_a_text_of_the_test_split_is_not_trained_on(data):
     frame, test = table(100), table(120).iloc[100:].copy()
     test.loc[100, "text"] = f"  {frame['text'][5].upper()}  "
@@ -243,6 +247,7 @@ def test_a_line_without_a_text_is_named(tmp_path, data):
         data(table(), f"dataset.path={path}", *overrides, "dataset.header=false")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [

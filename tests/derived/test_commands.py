@@ -106,6 +106,7 @@ def test_the_same_command_again_reads_it(average, lepton, caplog):
     assert len(list(average.parent.glob("*average*"))) == 2
 
 
+@pytest.mark.slow
 def test_its_model_predicts_what_was_stored_once_its_class_is_trusted(average, monkeypatch):
     monkeypatch.setenv("LEPTON_ALLOW", "")
     monkeypatch.delitem(sys.modules, "averaging")
@@ -187,6 +188,7 @@ def test_an_ensemble_takes_it_as_a_member_and_an_average_as_an_input(members, av
     assert "1 run goes into it" in out
 
 
+@pytest.mark.slow
 def test_the_name_of_a_study_means_its_trained_runs_however_many_were_made_of_them(average, lepton):
     out = lepton("check", *AVERAGE)[1]
     assert "2 runs go into it" in out
@@ -209,6 +211,7 @@ def test_texts_are_averaged_as_tables_are(project, run, lepton):
     assert verify(average)[1]
 
 
+@pytest.mark.slow
 def test_a_run_that_predicts_through_its_input_loads_and_is_verified(members, lepton):
     code, out, stderr = lepton(*SHARPEN, f"runs={members[0]}", "curve.largest=2")
     assert (code, stderr) == (0, ""), out

@@ -134,6 +134,7 @@ def test_members_scores_and_the_folder_are_shown_and_results_take_it(study, lept
     assert "ensemble_mean" in out
 
 
+@pytest.mark.slow
 def test_an_ensemble_of_the_users_own_is_taken_once_allowed(study, lepton, here):
     study("binary")
     (here / "conf" / "ensemble").mkdir(parents=True)

@@ -105,6 +105,7 @@ def test_bags_are_selections_among_random_members_averaged():
     assert list(weights.values()) == pytest.approx(np.mean(expected, axis=0), abs=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bags", [1, 5])
 @pytest.mark.parametrize(
     ("limits", "most_members"),

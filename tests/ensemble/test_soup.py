@@ -114,6 +114,7 @@ def test_a_greedy_soup_never_scores_below_its_best_member(study, ensemble):
     assert set(summary.members["weight"][is_used]) == {1 / is_used.sum()}
 
 
+@pytest.mark.slow
 def test_a_soup_of_one_is_that_member_with_its_own_statistics(study):
     members = find_inputs([str(folder) for folder in study("soups")], command="ensemble").inputs
     average = WeightAverager(members)
@@ -172,6 +173,7 @@ def test_init_from_is_found_wherever_a_config_has_it():
     assert init_from({"init_from": None, "model": {"a": {}}}) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["other shape", "not a file of weights"])
 def test_weights_that_cannot_be_averaged_are_told_in_a_line(study, ensemble, damage):
     folder, other, *_ = study("soups")

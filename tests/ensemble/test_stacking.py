@@ -81,6 +81,7 @@ def test_numbers_are_ridge_regression_in_standard_deviations():
     np.testing.assert_allclose(predict(stack, p, weights), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["linear", "boosted"])
 @pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel", "regression"])
 def test_what_is_saved_predicts_the_same(task, model, tmp_path):

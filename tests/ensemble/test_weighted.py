@@ -50,6 +50,7 @@ def test_no_point_of_a_grid_is_better(task):
     assert weights == pytest.approx(np.array(grid[int(np.argmin(losses))]), abs=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", LOSSES)
 def test_another_solver_finds_the_same_weights(task):
     y, p = make_data(task, members=5)

@@ -95,6 +95,7 @@ def test_a_kill_among_evaluators_loses_none_that_is_finished(mine):
     assert changed == {"result.json", "SHA256SUMS"}
 
 
+@pytest.mark.slow
 def test_a_table_that_is_not_what_was_written_counts_as_not_there_and_is_made_again(mine, run_once):
     folder = run_once(*WINE)
     overrides = (*WINE, "evaluation=certainty")
@@ -118,6 +119,7 @@ def test_an_evaluator_that_fails_is_named_and_the_run_is_finished(mine):
     assert not finished_result(folder).evaluations
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["test@slices/worst/accuracy", "test/accuracy"])
 def test_nothing_is_chosen_by_what_is_measured_on_the_test_split(name, lepton, run_once):
     run_once(*WINE)
@@ -137,6 +139,7 @@ def test_nothing_is_chosen_by_what_is_measured_on_the_test_split(name, lepton, r
     assert "a search never looks at the test split; use val/accuracy" in error
 
 
+@pytest.mark.slow
 def test_a_row_says_by_what_its_run_was_evaluated_then_or_later(mine, run_once):
     run_once(*WINE)
     result = train(compose(*WINE, "evaluation=[noise,certainty]"))

@@ -198,6 +198,7 @@ def test_what_makes_no_sense_is_one_line(run_once, lepton, words, error):
     assert said.count("lepton:") == 1
 
 
+@pytest.mark.slow
 def test_a_task_without_classes_has_no_threshold(run_once, lepton):
     code, _, said = evaluate(lepton, run_once("dataset=diabetes", *SHORT))
     assert code == 2

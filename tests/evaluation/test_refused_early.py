@@ -92,6 +92,7 @@ def test_check_says_it_of_what_would_be_trained(here, words, line):
     assert line in problem
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("words", "line"), [REFUSED[1], REFUSED[9], REFUSED[-3], REFUSED[-1]])
 def test_one_run_is_refused_and_nothing_of_it_stays(lepton, here, words, line):
     code, _, said = lepton("train", *words.split(), *SHORT)
@@ -114,6 +115,7 @@ def test_a_column_that_is_no_input_and_one_that_a_kind_makes_are_no_mistake(here
         check.main([*words, "evaluation.gaps.column=words of tex"])
 
 
+@pytest.mark.slow
 def test_a_finished_run_names_the_key_and_what_columns_there_are(lepton, here, run_once):
     folder = run_once("dataset=diabetes", *SHORT)
     words = ("evaluation=shift", "evaluation.shift.time=day")

@@ -16,6 +16,7 @@ def folder(here):
     return here / "runs" / "shown" / train(compose(*SMALL)).run
 
 
+@pytest.mark.slow
 def test_rows_are_those_of_the_data_without_the_target(folder):
     predictions = pd.read_parquet(folder / "predictions" / "test.parquet")
     ids = predictions["id"].to_numpy()
@@ -26,6 +27,7 @@ def test_rows_are_those_of_the_data_without_the_target(folder):
     assert inputs.to_numpy().tolist() == wine.iloc[ids].to_numpy().tolist()
 
 
+@pytest.mark.slow
 def test_a_data_set_without_a_table_is_told(folder, monkeypatch):
     monkeypatch.setattr(build, "unread_data", lambda config, **unused: object())
     with pytest.raises(LeptonError, match="its data set has no table of inputs"):

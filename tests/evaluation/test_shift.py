@@ -50,6 +50,7 @@ def test_no_metric_is_refused_and_is_not_all_of_them():
         shift(column="group", metrics=[])
 
 
+@pytest.mark.slow
 def test_the_worst_group_has_the_metrics_of_its_rows(model):
     evaluation = shift(column="group").evaluate(model, 0)
     inside = (model.frame["group"] == "b").to_numpy()
@@ -64,6 +65,7 @@ def test_the_worst_group_has_the_metrics_of_its_rows(model):
     assert table.loc[~table["compared"], "group"].tolist() == ["d"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("column", ["year", "day"])
 def test_periods_hold_as_many_rows_each_and_no_year_is_divided(model, column):
     evaluation = shift(time=column).evaluate(model, 0)

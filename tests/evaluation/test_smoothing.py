@@ -59,6 +59,7 @@ def model():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sigma", [0.2, 1.0])
 def test_a_linear_models_radius_is_the_distance_to_its_plane_within_the_limit_of_what_was_drawn(
     model, sigma

@@ -56,6 +56,7 @@ def test_the_mean_is_that_of_predictions_for_copies_made_by_hand(run_once):
         assert table.loc[name, "low"] <= table.loc[name, "high"]
 
 
+@pytest.mark.slow
 def test_augmentation_that_changes_nothing_gives_what_the_rows_give_and_no_difference(run_once):
     model = load_evaluated_run(run_once(*TABLE))
     table = tta(augmentation={"gaussian_noise": {"std": 0.0}}).evaluate(model, 0).frames["gains"]
@@ -92,6 +93,7 @@ def test_of_a_runs_own_augmentations_those_that_change_no_row_are_left_out(run_o
         tta(augmentation=None).evaluate(plain, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "line"),
     [

@@ -398,6 +398,7 @@ def lines_of(lepton, *words, pages=0):
     return said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -65,6 +65,7 @@ def budget(step):
     return int(LAYERS * (RANK + (INITIAL - RANK) * left**3))
 
 
+@pytest.mark.slow
 def test_the_directions_that_stay_are_the_most_important_ones_of_all_layers_together():
     torch.manual_seed(3)
     model, batch, method = tuned_bert(warmup=WARMUP / STEPS, final=FINAL / STEPS)

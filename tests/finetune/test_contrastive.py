@@ -96,6 +96,7 @@ def test_a_batch_of_pairs_of_one_kind_has_a_loss_and_gradients_that_are_finite(a
     assert features.grad.isfinite().all()
 
 
+@pytest.mark.slow
 def test_targets_that_were_mixed_are_as_near_as_draws_of_their_classes_agree(build_network):
     overrides = (*TABLE, *MODELS["mlp"], "dataset.classes=2")
     for words, target in (
@@ -199,6 +200,7 @@ def test_methods_whose_loss_is_of_predictions_act_on_the_head_alone(build_networ
     assert head.methods is None
 
 
+@pytest.mark.slow
 def test_batches_of_pairs_are_no_larger_than_a_round_and_hold_what_their_sampler_draws(
     build_network, pretrained
 ):

@@ -62,6 +62,7 @@ def prepared_reader(name, *overrides):
     return method.prepare(Reader(), SimpleNamespace(max_length=9))
 
 
+@pytest.mark.slow
 def test_more_tokens_than_the_encoder_has_positions_for_are_refused():
     with pytest.raises(ConfigError, match=r"finetune\.tokens: 32 .* 41, and .* has 40 positions"):
         prepared_reader("prompt", "finetune.tokens=32")
@@ -90,6 +91,7 @@ def test_learned_tokens_are_read_before_the_text_and_left_out_behind(batch):
     assert learned.grad.abs().sum() > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lora", "dora", "ia3"])
 def test_adapters_of_an_encoder_merge_into_it(name, batch):
     model, untuned = prepared_reader(name), Reader()

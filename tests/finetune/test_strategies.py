@@ -74,6 +74,7 @@ TRAINED_MODULES = {  # of an MLP with two hidden layers and batch normalization
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TRAINED_MODULES)
 def test_a_strategy_trains_exactly_what_it_names(name, build_network):
     network, _ = build_network(*TABLE, *MODELS["mlp"])
@@ -102,6 +103,7 @@ def test_sizes_of_an_update_that_learns_nothing_are_refused(name, value, message
         method.prepare(build_network(*TABLE, *MODELS["mlp"])[0].model, None)
 
 
+@pytest.mark.slow
 def test_bitfit_trains_biases_and_the_head_alone(build_network):
     model = build_strategy("bitfit").prepare(
         build_network(*TABLE, *MODELS["ft_transformer"])[0].model, None
@@ -168,6 +170,7 @@ def count_moved_layers(model, before, after):
     return sum(has_moved)
 
 
+@pytest.mark.slow
 def test_layerwise_rates_fall_by_the_same_factor_a_layer(build_network, tmp_path, monkeypatch):
     overrides = (*TABLE, *MODELS["mlp"], "trainer.max_epochs=1", "scheduler=one_cycle")
     network, data = build_network(*overrides, "optimizer.lr=0.01")
@@ -254,6 +257,7 @@ def test_targets_choose_among_the_linear_layers(build_network):
     assert all(".attention.W_q." in n or ".attention.W_v." in n for n in names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_the_suggested_learning_rate_is_the_one_in_the_config_and_an_explicit_one_wins(name):
     config = check(compose(f"finetune={name}"))
@@ -265,6 +269,7 @@ def test_the_suggested_learning_rate_is_the_one_in_the_config_and_an_explicit_on
     assert check(compose("optimizer.lr=0.5", f"finetune={name}"))["optimizer"]["lr"] == 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "precision"),
     [

@@ -20,6 +20,7 @@ DETERMINISTIC = (  # nothing drawn, and steps in proportion to gradients
 )
 
 
+@pytest.mark.slow
 def test_features_are_those_of_each_text_alone_in_the_order_of_the_rows(build_network, pretrained):
     tuning = ("finetune=head", f"init_from={pretrained('reader')}")
     network, data = build_network(*training_overrides("reader", other=True), *tuning)

@@ -44,6 +44,7 @@ def of_numbers(rows):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("target", ["class", "number"])
 def test_rows_are_as_many_and_as_those_of_training_and_follow_from_the_seed(name, target, rows):

@@ -131,6 +131,7 @@ def test_frames_with_words_and_gaps_need_no_preparation():
     np.testing.assert_allclose(regressor.predict(pl.DataFrame(frame)), regressor.predict(frame))
 
 
+@pytest.mark.slow
 def test_texts_are_rows_too():
     texts = [f"a {'good' if row % 2 else 'bad'} film {row}" for row in range(60)]
     labels = ["pos" if row % 2 else "neg" for row in range(60)]

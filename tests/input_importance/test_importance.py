@@ -99,6 +99,7 @@ def test_the_metric_is_the_monitored_one_and_a_part_of_the_rows_says_so(loans_ru
     pd.testing.assert_frame_equal(table, again)
 
 
+@pytest.mark.slow
 def test_an_interval_is_undefined_where_the_metric_is_without_one_row(loans_run, lepton):
     folder = loans_run("model=linear")
     frame, target = rows_of(folder)

@@ -127,6 +127,7 @@ def test_the_interval_of_weighted_sizes_is_as_wide_as_they_vary_over_drawn_rows(
     assert estimate.value == pytest.approx(drawn.mean(), rel=0.02)
 
 
+@pytest.mark.slow
 def test_of_several_classes_the_predicted_one_is_explained(run_once, lepton):
     folder = run_once("dataset=wine", "model=linear", "trainer=cpu", "trainer.max_epochs=2")
     values, _ = shapley(lepton, folder, "samples=6", "background=5", "permutations=2")

@@ -101,6 +101,7 @@ def written(here, monkeypatch):
     return write
 
 
+@pytest.mark.slow
 def test_a_data_set_and_a_model_that_say_kind_are_used_as_before(written, here):
     lines = [f"a {'fine' if i % 2 else 'dull'} film of part {i},{i % 2}" for i in range(60)]
     (here / "notes.csv").write_text("\n".join(["note,liked", *lines]))
@@ -127,6 +128,7 @@ NAMES = {  # of a kind, by the module that says them; sources are read once a pr
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", NAMES)
 def test_a_kind_that_cannot_be_used_is_told_in_one_line(written, module):
     names, message = NAMES[module]
@@ -147,6 +149,7 @@ def test_two_kinds_of_one_name_are_refused_in_a_data_set(written):
         compose("dataset=twice", "model=mlp")
 
 
+@pytest.mark.slow
 def test_a_data_set_is_hashed_by_the_files_of_its_folder_and_not_by_where_it_lies(data):
     from lepton.config.identity import run_id
 
@@ -161,6 +164,7 @@ def test_a_data_set_is_hashed_by_the_files_of_its_folder_and_not_by_where_it_lie
     assert len({first, renamed, run_id(check(compose(*moved)))}) == 3
 
 
+@pytest.mark.slow
 def test_a_folder_is_refused_where_a_file_is_read_and_a_missing_one_is_named(data):
     with pytest.raises(ConfigError, match=r"dataset\.path: 'waves' is a folder, not a file"):
         compose("dataset=csv", "dataset.path=waves", "dataset.target=y")

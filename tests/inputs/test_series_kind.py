@@ -91,6 +91,7 @@ def stored_test(folder):
     return pd.read_parquet(folder / "predictions" / "test.parquet").set_index("id")["prediction"]
 
 
+@pytest.mark.slow
 def test_a_finished_run_predicts_raw_series_as_it_did(study):
     folder = next(iter(results(study / "runs" / "alone")))
     stored = stored_test(folder)
@@ -141,6 +142,7 @@ def test_runs_on_series_become_an_ensemble_that_predicts_and_verifies(
     assert (code, "bit for bit" in out) == (0, True), out + err
 
 
+@pytest.mark.slow
 def test_a_run_on_series_is_the_same_again(study, lepton, monkeypatch):
     monkeypatch.chdir(study)
     folder = next(iter(results(study / "runs" / "alone")))

@@ -16,6 +16,7 @@ from tests.vectorize.conftest import largest_difference
 STREAMED = "dataset.memory_gb=0"
 
 
+@pytest.mark.slow
 def test_streamed_series_are_those_in_memory(data, monkeypatch):
     monkeypatch.setattr(kind, "BLOCK_ROWS", 7)
     in_memory = build.data(check(compose(*SERIES)))

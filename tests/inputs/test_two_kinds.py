@@ -73,6 +73,7 @@ def test_a_run_predicts_raw_rows_as_it_did_and_needs_no_column_that_it_does_not_
     assert (folder / "series.json").is_file() == ("series" in MODELS[model])
 
 
+@pytest.mark.slow
 def test_preprocessing_is_no_part_of_a_run_that_reads_no_table(data):
     configs = [
         check(compose(*VISITS, f"model={model}", "preprocessing=standard"))
@@ -91,6 +92,7 @@ def test_a_batch_of_two_kinds_is_what_each_gives_alone(module):
             assert torch.equal(batch[name], values), name
 
 
+@pytest.mark.slow
 def test_a_spec_holds_the_fields_of_a_further_kind_under_its_name(module, tmp_path):
     spec = module("visit_net").spec
     spec.save(tmp_path / "spec.json")
@@ -102,6 +104,7 @@ def test_a_spec_holds_the_fields_of_a_further_kind_under_its_name(module, tmp_pa
     assert "inputs" not in json.loads((tmp_path / "spec.json").read_text())
 
 
+@pytest.mark.slow
 def test_a_model_that_reads_what_is_not_there_is_refused_in_words(data):
     with pytest.raises(ConfigError) as error:
         compose(*VISITS, "model=text_cnn")

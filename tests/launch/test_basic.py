@@ -43,6 +43,7 @@ def test_a_failing_job_leaves_its_traceback_and_the_next_one_is_trained(fragile)
     assert {p.name for p in failed_folder(bad.folder).iterdir()} >= {"config.yaml", "log.txt"}
 
 
+@pytest.mark.slow
 def test_a_mistake_that_shows_in_the_data_leaves_nothing(here):
     (job,) = jobs(*WINE, "dataset.columns={alcool: numeric}")
     progress = SweepProgress([job])

@@ -138,6 +138,7 @@ def test_workers_have_the_environment_of_their_parent(trap, here, monkeypatch):
     assert Path("where").read_text() == f"{here} so"
 
 
+@pytest.mark.slow
 def test_what_a_run_prints_comes_in_whole_lines_with_its_job(trap, log_messages, capfd):
     SHOWN_LINES.clear()  # of other tests
     trap(1, "speak")
@@ -230,6 +231,7 @@ def _main_file():
     return getattr(__main__, "__file__", None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("threads", "model", "expected"),
     [

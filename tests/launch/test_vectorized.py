@@ -151,6 +151,7 @@ WRONG = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("launcher", "option"), [*WRONG, ("parallel", "workers=0"), ("auto", "timeout=-1")]
 )
@@ -205,6 +206,7 @@ def test_a_worker_that_dies_with_its_stack_costs_no_run(paying, caplog, times, t
     assert trained["mlp_small"].tolist() == ["stack of 2"] * 2
 
 
+@pytest.mark.slow
 def test_stacks_of_a_pool_train_with_the_threads_that_the_study_has_recorded(paying, monkeypatch):
     overrides = (*[w for w in SMALL if not w.startswith("model")], *GROUPS)
     monkeypatch.setattr(vectorized, "available_cores", lambda: 6)

@@ -55,6 +55,7 @@ def assert_told_whole(folder):
     return told
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_has_been_told_while_it_trained(run, monkeypatch):
     from lepton import run as run_module
 
@@ -67,6 +68,7 @@ def test_a_run_that_fails_has_been_told_while_it_trained(run, monkeypatch):
     assert "score" not in events.Tags()["scalars"]
 
 
+@pytest.mark.slow
 def test_several_trackers_hear_the_same_and_csv_keeps_a_row_an_epoch(run):
     folder = run(*SMALL, "model=linear", "logger=[csv,tensorboard]")
     assert_told_whole(folder)

@@ -76,6 +76,7 @@ def test_focal_has_finite_gradients_where_the_model_is_certain(name):
     assert torch.isfinite(certain.grad).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "weights"),
     [("binary", "[1,4]"), ("multiclass", "[1,4,2]"), ("multilabel", "[1,4,2,3]")],
@@ -197,6 +198,7 @@ def test_losses_of_the_true_class_are_the_papers_formulas_for_soft_targets_too(l
     assert task.loss(logits, shares).item() == pytest.approx(expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["binary", "multilabel"])
 def test_asymmetric_is_the_papers_formula(name):
     words = ("loss.gamma_present=0.5", "loss.gamma_absent=3", "loss.margin=0.1")
@@ -262,6 +264,7 @@ def test_accumulated_batches_learn_what_one_large_batch_does(run):
     assert scores[0] == pytest.approx(scores[1], abs=1e-9)
 
 
+@pytest.mark.slow
 def test_a_loss_for_another_task_is_refused_in_one_line():
     for overrides, message in {
         ("dataset=diabetes", "loss=focal"): "loss=focal: is for binary, multiclass, multilabel; da",

@@ -114,6 +114,7 @@ VALUES = {"top_k_accuracy": ("metric.top_k_accuracy.top_k=2",)}
 CASES = [(metric, task) for metric, (tasks, _) in EXPECTED.items() for task in tasks]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("metric", "name"), CASES)
 def test_a_metric_is_that_of_scikit_learn_or_scipy(metric, name):
     task = task_with(name, f"metric={metric}", *VALUES.get(metric, ()))
@@ -160,6 +161,7 @@ def test_a_metric_that_refuses_its_values_says_which(name, metric, message):
         task_with(name, f"metric={metric.partition('.')[0]}", f"metric.{metric}")
 
 
+@pytest.mark.slow
 def test_a_class_of_torchmetrics_by_its_name_says_itself_which_way_is_better():
     kappa = "+metric.kappa._target_=torchmetrics.classification.MulticlassCohenKappa"
     task = task_with("multiclass", kappa, "+metric.kappa.weights=linear")
@@ -176,6 +178,7 @@ def test_a_class_of_torchmetrics_by_its_name_says_itself_which_way_is_better():
     assert task.score(p, y)["h"] == pytest.approx(sk.hamming_loss(y, p > 0.5))
 
 
+@pytest.mark.slow
 def test_what_is_wrong_with_a_metric_is_said_in_one_line(own_metric):
     for overrides, message in (
         (("metric=precision", "metric.precision.average=maco"), "average"),
@@ -237,6 +240,7 @@ def test_a_function_of_ones_own_stands_in_every_row_and_may_choose(run, own_metr
     assert "test profit (smaller is better)" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_metric_enters_the_id_of_a_run_and_none_leaves_it():
     recall = "metric=recall"
     chosen = ((), ("metric=none",), (recall,), (recall, "metric.recall.average=micro"))
@@ -245,6 +249,7 @@ def test_a_metric_enters_the_id_of_a_run_and_none_leaves_it():
     assert len({*ids}) == 3
 
 
+@pytest.mark.slow
 def test_a_metric_that_fails_ends_a_run_before_it_is_trained(run, own_metric):
     broken = ("+metric.b._target_=bank.broken", "+metric.b.larger_is_better=true")
     with pytest.raises(KeyError, match="nothing works"):

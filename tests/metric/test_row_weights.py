@@ -181,6 +181,7 @@ REFERENCES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", REFERENCES)
 def test_shipped_metrics_by_weights_are_those_of_scikit_learn(metric):
     name, reference = REFERENCES[metric]

@@ -124,6 +124,7 @@ def test_the_speech_embedding_is_that_of_its_onnx_file():
     assert windows[:, ::12] == pytest.approx(np.array(WINDOWS), rel=OF_32_BITS, abs=OF_32_BITS)
 
 
+@pytest.mark.slow
 @needs_weights
 def test_the_speech_embedding_is_what_onnxruntime_computes():
     onnxruntime = pytest.importorskip("onnxruntime")
@@ -186,6 +187,7 @@ def test_the_spectrum_of_transformers_on_patches_is_that_of_their_feature_extrac
     assert own == pytest.approx(expected[: len(own)], abs=1e-3)
 
 
+@pytest.mark.slow
 def test_an_encoder_is_loaded_from_a_folder_and_hears_what_it_says(tmp_path):
     transformers = pytest.importorskip("transformers")
     config = transformers.Wav2Vec2Config(**ARCHITECTURES["wav2vec2"], layerdrop=0.0)

@@ -71,6 +71,7 @@ def by_hand(library, task, train, val, test, *, label=None):
     return model.predict(x_test) if numbers else model.predict_proba(x_test)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel", "regression"])
 def test_predictions_equal_those_of_the_librarys_own_estimator(task, library, data, make):
     spec, train, val, test = data(task)
@@ -172,6 +173,7 @@ def test_the_seed_decides_what_is_drawn(library, data, make):
     assert not torch.equal(results[0], results[2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["multiclass", "multilabel", "regression"])
 def test_a_saved_model_predicts_the_same(task, data, make, tmp_path):
     spec, train, val, test = data(task)

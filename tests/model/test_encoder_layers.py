@@ -116,6 +116,7 @@ def test_without_blocks_every_module_is_a_layer():
     assert encoder_layers(model, "encoder") == ["encoder.0", "encoder.2"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model_type", sorted(PLAIN))
 def test_encoders_that_kept_their_ids_have_one_module_before_their_blocks_and_none_behind(
     model_type,

@@ -80,6 +80,7 @@ def test_class_weights_raise_the_probability_of_their_class(data, build):
     assert (weighted.predict(test)[:, 0].mean() - plain.predict(test)[:, 0].mean()) > 0.05
 
 
+@pytest.mark.slow
 def test_weights_of_two_act_as_rows_given_twice(data, build):
     spec, train, val, test = data("binary")
     weighted, doubled = (
@@ -96,6 +97,7 @@ def test_weights_of_two_act_as_rows_given_twice(data, build):
     assert difference.median() < 0.02  # bin edges are quantiles of rows, so not the very same
 
 
+@pytest.mark.slow
 def test_the_seed_decides_what_is_drawn(data, build):
     spec, train, val, test = data("binary")
     results = []
@@ -124,6 +126,7 @@ def test_a_file_with_other_types_is_not_loaded(data, build, tmp_path):
         build("gradient_boosting", data("binary")[0]).load(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_label_that_never_varies_is_predicted_as_it_is(data, build, tmp_path):
     spec, train, val, test = data("multilabel")
     train["target"][:, 0], train["target"][:, 1] = 0.0, 1.0

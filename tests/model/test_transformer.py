@@ -76,6 +76,7 @@ def loaded(path, task="multiclass", texts=1, **changes):
     return Transformer(spec=spec, path=path, **SETTINGS | changes).eval(), make_batch(spec)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", FAMILIES)
 def test_layers_go_from_the_embeddings_over_each_block_to_the_head(kind, tmp_path):
     model, batch = loaded(saved(build_encoder(kind), tmp_path))
@@ -123,6 +124,7 @@ def test_the_mean_is_taken_over_a_texts_own_tokens(tmp_path):
             )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "heads"), [("t5", ("AutoModel", "AutoModelForTextEncoding")), ("bart", ("AutoModel",))]
 )
@@ -198,6 +200,7 @@ def test_attention_is_a_mean_weighted_by_a_softmax_over_own_tokens():
     torch.testing.assert_close(pool(hidden, mask)[1], weights @ hidden[1, :2])
 
 
+@pytest.mark.slow
 def test_checkpointing_changes_no_gradient(tmp_path):
     path, grads = saved(build_encoder("bert"), tmp_path), []
     for checkpointing in (False, True):

@@ -30,6 +30,7 @@ class TestShop(DatasetContract):
         write_shop(here)
 
 
+@pytest.mark.slow
 def test_columns_go_to_the_kinds_that_suit_their_cells(shop):
     data = data_of()
     assert data.spec.num_features == ("price",)
@@ -42,6 +43,7 @@ def test_columns_go_to_the_kinds_that_suit_their_cells(shop):
     assert "column photo: rows without images, kept (13)" in notes
 
 
+@pytest.mark.slow
 def test_a_row_without_inputs_holds_blanks_and_is_marked_and_the_others_hold_their_own(shop):
     data = data_of()
     for rows in data.splits.values():
@@ -88,6 +90,7 @@ def test_rows_that_lack_some_inputs_are_dropped_if_asked_also_where_these_are_no
         assert ids.tolist() == [*np.flatnonzero((shop["photo"] != "") & (shop["note"] != ""))]
 
 
+@pytest.mark.slow
 def test_what_is_told_of_a_column_counts(shop):
     data = data_of("dataset.columns={shelf: ignore, photo: ignore, note: categorical}")
     assert data.spec.kinds == ("table",)
@@ -153,6 +156,7 @@ def test_a_path_that_leads_out_of_the_root_or_to_no_file_is_told_by_name(shop):
             data_of()
 
 
+@pytest.mark.slow
 def test_a_training_split_without_any_picture_is_refused(shop):
     split = np.where(shop["photo"] != "", "test", np.where(shop.index % 2, "train", "val"))
     split = pd.Series(split).where(shop.index % 7 != 0, ["train", "val"][1])

@@ -69,6 +69,7 @@ def test_late_features_are_those_that_the_last_layer_of_each_network_takes(name)
         assert torch.allclose(parts[0], whole.eval().features(batch), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_kinds_that_the_data_lack_have_no_encoder():
     model = build.instantiate(node(), "model", spec=spec_of("text"))
     assert [*model.encoders] == ["text"]

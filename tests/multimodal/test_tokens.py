@@ -104,6 +104,7 @@ def test_the_tokens_of_a_map_are_the_means_of_the_fields_of_a_grid(sides, most, 
     torch.testing.assert_close(means[:, : len(expected)], torch.stack(expected, 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bag", "cnn_small", "image_resnet", "audio_cnn", "bc_resnet"])
 @torch.no_grad()
 def test_tokens_are_what_a_mean_makes_the_features_of(name):
@@ -129,6 +130,7 @@ def test_the_features_of_a_text_cnn_are_the_largest_of_its_tokens():
     torch.testing.assert_close(largest, model.features(batch))
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_the_tokens_of_a_vit_are_its_patches_at_their_places():
     spec = spec_of("image")
@@ -234,6 +236,7 @@ def test_dropped_kinds_lose_all_their_tokens_and_the_others_keep_them():
     assert shares == pytest.approx([0.25, 0.25], abs=0.1)
 
 
+@pytest.mark.slow
 def test_one_token_is_what_there_was_before_the_key_and_keeps_the_ids_of_runs(here):
     write_shop(here)
     config = check(compose(*SHOP))
@@ -259,6 +262,7 @@ def test_tokens_that_there_are_none_of_are_told_in_a_line(mistake):
     assert MISTAKES[mistake] in str(told.value)
 
 
+@pytest.mark.slow
 def test_weights_of_a_pooling_that_tokens_pass_by_are_not_there():
     spec = make_text_spec("binary")
     words = [*words_of("transformer_tiny"), "model.encoders.text.pooling=attention"]

@@ -89,6 +89,7 @@ def test_a_sweep_has_one_output_which_stays(here, shown, capsys):
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.slow
 def test_nothing_is_shown_where_progress_is_not_wanted(here, shown):
     train(*WINE, "trainer.max_epochs=1", "trainer.progress=false")
     assert shown.outputs == []

@@ -18,6 +18,7 @@ def result(run_once):
     return RunResult.read(run_once(*WINE))
 
 
+@pytest.mark.slow
 def test_the_history_and_the_predictions_are_those_of_the_files(result):
     stored = pd.read_parquet(result.folder / "history.parquet")
     pd.testing.assert_frame_equal(result.history, stored)
@@ -62,6 +63,7 @@ def test_a_plot_leaves_the_settings_of_the_notebooks_own_plots(result):
         assert dict(matplotlib.rcParams) == before
 
 
+@pytest.mark.slow
 def test_a_model_that_was_not_fitted_in_epochs_has_no_curve(run_once):
     pytest.importorskip("matplotlib")
     folder = run_once("dataset=wine", "model=gradient_boosting", "model.max_iter=3")

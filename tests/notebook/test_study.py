@@ -240,6 +240,7 @@ def test_a_study_without_a_finished_run_has_nothing_to_compare(here):
     assert Study("empty").frame().empty
 
 
+@pytest.mark.slow
 def test_an_ensemble_that_is_not_kept_says_so(study):
     with pytest.raises(LeptonError, match=r"nothing was kept, .* ensemble\('keep=true'\) keeps it"):
         study.ensemble("method=mean")

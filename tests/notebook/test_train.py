@@ -32,6 +32,7 @@ def test_a_run_under_another_name_and_in_another_folder_is_read_where_it_lies(he
     assert len([path for path in moved.iterdir() if path.is_dir()]) == 1
 
 
+@pytest.mark.slow
 def test_a_result_stands_where_its_folder_does(here):
     result = train("dataset=wine", "model=linear", "trainer.max_epochs=1")
     assert load_model(result).folder == result.folder == Path(result)

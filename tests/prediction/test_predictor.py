@@ -101,6 +101,7 @@ def test_classes_are_as_they_stood_in_the_data(run_once, here, y, classes):
     assert set(predicted) <= set(frame["y"])
 
 
+@pytest.mark.slow
 def test_arrays_lists_dicts_and_files_mean_the_rows_of_a_table(run_once, here):
     frame = table(lambda x: np.where(x > 1, "b", "a"))
     model = model_of(run_once, frame)

@@ -123,6 +123,7 @@ def test_further_columns_are_fitted_on_the_shots_and_the_others_as_in_the_source
     assert torch.equal(cat, data.splits["train"]["cat"])
 
 
+@pytest.mark.slow
 def test_a_column_of_another_kind_is_said_in_a_line_and_fitted_anew(source, people, caplog):
     caplog.set_level("DEBUG", logger="lepton")
     source()
@@ -180,6 +181,7 @@ def test_data_that_are_streamed_are_those_in_memory_and_told_apart_by_their_star
         assert all(torch.equal(values, other[name]) for name, values in one.items())
 
 
+@pytest.mark.slow
 def test_a_start_that_is_gone_is_a_line(source):
     folder = source()
     words = (*CSV, *TUNED, "dataset.path=people.csv", "model=mlp_small")

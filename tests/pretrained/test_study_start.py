@@ -41,6 +41,7 @@ def test_a_study_means_its_best_run_by_validation_and_the_run_of_that_name(run_o
     assert started_from("source")["init_from"] == str(folders[scores.index(max(scores))])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_gone", [True, False])
 def test_of_a_study_whose_only_run_is_damaged_the_file_is_named(run_once, is_gone):
     result = run_once(*SOURCE) / "result.json"

@@ -46,6 +46,7 @@ NUMBERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NUMBERS)
 def test_numbers_have_their_distribution(name):
     numbers, distribution = NUMBERS[name]
@@ -124,6 +125,7 @@ def mixture(d, ids):
     ]
 
 
+@pytest.mark.slow
 def test_members_of_a_stack_draw_what_they_would_alone_also_in_replayed_steps():
     ids, steps = torch.arange(5), CALLS_BEFORE_RECORDING + 4
     stacked = DrawStreams([4, 1, 9], ["mixup"], CPU)

@@ -36,6 +36,7 @@ def test_loaded_weights_are_drawn_to_their_start_and_new_ones_and_the_head_to_ze
             torch.testing.assert_close(parameter.grad, 0.2 * parameter)
 
 
+@pytest.mark.slow
 def test_training_from_scratch_and_negative_numbers_are_refused():
     with pytest.raises(ConfigError, match=r"regularization\.l2sp, finetune: there are no loaded"):
         check(compose("regularization=l2sp"))

@@ -153,6 +153,7 @@ def test_layers_that_are_trained_in_a_later_phase_alone_are_mixed_between():
     assert len(method.mixing.places) == 3
 
 
+@pytest.mark.slow
 def test_texts_are_mixed_to_the_end_of_the_longer_where_states_are_of_tokens():
     case = Case(*TEXTS, "model=text_cnn", "model.filters=4", "model.dropout=0")
     batch, model = case.encoded, case.model
@@ -175,6 +176,7 @@ def test_texts_are_mixed_to_the_end_of_the_longer_where_states_are_of_tokens():
     torch.testing.assert_close(model(batch), expected)
 
 
+@pytest.mark.slow
 def test_features_are_mixed_of_texts_as_long_as_they_are():
     case = Case(*TEXTS, "model=text_cnn", "model.filters=4", "model.dropout=0")
     batch, model = case.encoded, case.model
@@ -284,6 +286,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("word", REFUSED)
 def test_a_second_mixture_and_other_values_are_refused_before_anything_is_read(word):
     words = ("dataset=digits", "model=cnn_small", "regularization=manifold_mixup", word)

@@ -72,6 +72,7 @@ def train_by_hand(model, data, step, rho, *, accumulate, max_norm):
     return len(batches)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("option", "accumulate", "max_norm"),
     [("sam", 1, 1e9), ("sam", 2, 0.05), ("asam", 1, 0.05)],
@@ -123,6 +124,7 @@ def test_weights_without_any_gradient_stay_where_they_are():
         assert not method.perturbation(nothing, nothing)["a"].any()
 
 
+@pytest.mark.slow
 def test_both_at_once_negative_numbers_and_shares_of_weights_are_refused():
     line = r"regularization\.asam, regularization\.sam: each takes the gradient at weights of its"
     with pytest.raises(ConfigError, match=line):

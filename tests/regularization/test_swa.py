@@ -56,6 +56,7 @@ def fit(folder, *overrides, factor=1.0):
     return model, data, recorder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [NORMALIZED, ("model.dropout=0.2",)])
 def test_what_is_validated_is_torchs_average_with_statistics_learned_anew(words, tmp_path):
     model, data, recorder = fit(tmp_path, *AVERAGED, *words, factor=3.0)
@@ -101,6 +102,7 @@ def test_with_batch_normalization_runs_are_trained_one_by_one_and_told_why(here)
     }
 
 
+@pytest.mark.slow
 def test_what_makes_no_sense_is_refused_in_a_line():
     with pytest.raises(ConfigError, match=r"regularization\.swa\.after: 1 is not a share"):
         SWA(after=1)

@@ -212,6 +212,7 @@ def test_several_studies_are_one_report(report, study, here):
     assert "18 runs: 12 finished" in page
 
 
+@pytest.mark.slow
 def test_one_run_alone_is_said_to_be_alone(report, study):
     only_run = next(study.glob("*mlp_small-s0*"))
     for path in study.iterdir():

@@ -68,6 +68,7 @@ def test_a_figure_of_very_much_is_a_small_file_with_its_words_as_text(name):
     assert svg.count("<text") >= 3
 
 
+@pytest.mark.slow
 def test_an_inlined_figure_has_the_colours_of_its_page_and_identifiers_of_its_own():
     svg = inline_svg(compact_svg(large_figure("interaction")), "one", 'a "name" <here>')
     assert svg.startswith("<svg ")
@@ -81,6 +82,7 @@ def test_an_inlined_figure_has_the_colours_of_its_page_and_identifiers_of_its_ow
     assert set(references) <= set(identifiers)
 
 
+@pytest.mark.slow
 def test_each_dot_of_few_runs_says_its_run_its_seed_and_its_value(figure_style):
     runs = runs_frame(9)
     labels = runs["model"]

@@ -53,6 +53,7 @@ def make_mistake(mistake):
     path.write_text(text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", quick(OF_RUNS, OF_RUNS[0], *FIRST))
 def test_a_first_mistake_gets_a_line_that_says_what_is_right(project, name):
     mistake = MISTAKES[name]

@@ -50,6 +50,7 @@ def test_the_cells_are_those_of_the_first_batch_of_a_training(here, monkeypatch)
     assert [[row, old, new] for row, name, old, new in shown if name in columns] == numbers
 
 
+@pytest.mark.slow
 def test_pictures_are_shown_before_and_after_and_mixed_targets_in_shares(here):
     tables = tables_of(
         "dataset=digits", "model=cnn_small", "augmentation=[affine,mixup]", samples=3
@@ -63,6 +64,7 @@ def test_pictures_are_shown_before_and_after_and_mixed_targets_in_shares(here):
     assert any("%" in after for _, name, _, after in tables["changed_cells"].rows)
 
 
+@pytest.mark.slow
 def test_an_epoch_with_balanced_classes_is_counted(here):
     words = (*TABLE, "model=linear", "augmentation=class_balanced_sampling")
     rows = tables_of(*words)["epoch_classes"].rows

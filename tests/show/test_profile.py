@@ -12,6 +12,7 @@ def table(here):
     return pd.DataFrame(values)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_a_file_has_the_page_that_show_makes_of_it(ending, table, lepton, here):
     name = f"two words.{ending}"

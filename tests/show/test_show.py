@@ -112,12 +112,14 @@ def test_texts_of_others_stay_texts_and_nothing_is_fetched(loans, lepton):
     assert "default-src 'none'" in page
 
 
+@pytest.mark.slow
 def test_the_same_data_give_the_same_page(loans, lepton, here):
     page, _ = show(lepton, *LOANS)
     (here / "reports" / "loans-data.html").unlink()
     assert show(lepton, *LOANS)[0] == page
 
 
+@pytest.mark.slow
 def test_a_page_is_bounded_in_columns_classes_and_rows(here, lepton):
     draw = np.random.default_rng(0)
     frame = pd.DataFrame(draw.normal(size=(300, 40)), columns=[f"x{i}" for i in range(40)])
@@ -134,6 +136,7 @@ def test_a_page_is_bounded_in_columns_classes_and_rows(here, lepton):
     assert (rows.train, len(positions)) == (10, 14)
 
 
+@pytest.mark.slow
 def test_the_contact_sheet_holds_pictures_of_training_rows_alone(here, lepton):
     for name, level in (("dark", 20), ("light", 200)):
         for i in range(12):
@@ -161,6 +164,7 @@ def _brightness(picture):
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(picture)))).mean()
 
 
+@pytest.mark.slow
 def test_sizes_that_differ_are_told_on_the_page_and_end_a_training(here, lepton):
     write_photos(here / "photos")
     Image.new("RGB", (30, 40)).save(here / "photos" / "cat" / "0.png")
@@ -175,6 +179,7 @@ def test_sizes_that_differ_are_told_on_the_page_and_end_a_training(here, lepton)
     assert (code, "images differ in height x width" in said) == (2, True)
 
 
+@pytest.mark.slow
 def test_sounds_of_several_rates_are_told_on_the_page(here, lepton):
     pytest.importorskip("soxr")
     from tests.sound_files import tone, write_sound, write_tones
@@ -228,6 +233,7 @@ def test_texts_are_shown_by_class_with_their_lengths(here, lepton):
     assert {row[2].split()[0] for row in tables["class", "row"] if row[0] == "1"} == {"a"}
 
 
+@pytest.mark.slow
 def test_each_of_several_kinds_has_samples_of_the_same_rows(here, lepton):
     write_photos(here / "photos")
     frame = pd.read_csv("photos.csv")
@@ -279,6 +285,7 @@ def test_a_sound_plays_beside_its_picture():
     assert "media-src data:" in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "message"),
     [

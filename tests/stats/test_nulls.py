@@ -20,6 +20,7 @@ def test_nothing_is_said_to_differ_more_often_than_its_level_and_intervals_hold_
     assert table["holds"].all(), table[~table["holds"]].to_string()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("splits", "count", "seeds"), DESIGNS)
 def test_the_simulated_statements_are_those_of_a_comparison(splits, count, seeds):
     design = {"splits": splits, "count": count, "seeds": seeds}

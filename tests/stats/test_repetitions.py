@@ -130,6 +130,7 @@ def test_every_metric_of_a_task_and_every_option_of_metric_has_a_range():
     assert metric_range("test/of_a_user") == (-np.inf, np.inf)
 
 
+@pytest.mark.slow
 def test_many_groups_at_once_have_the_units_of_each_by_itself():
     rng, count = np.random.default_rng(0), 90
     frame = pd.DataFrame(
@@ -167,6 +168,7 @@ def draw_of_few_rows(generator, *, rows, splits, tested, luck):
     return np.array([gaps[test].mean() for test in drawn]) + generator.normal(0, luck, splits)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("luck", [0.0, 0.03])
 def test_intervals_over_draws_of_few_rows_hold_the_truth_and_are_not_several_times_too_wide(luck):
     facts = {"rows/train": 32, "rows/val": 10, "rows/test": 120}

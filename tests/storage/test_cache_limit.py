@@ -93,6 +93,7 @@ def wait_for(path):
     raise AssertionError(f"{path} does not come")
 
 
+@pytest.mark.slow
 def test_what_another_process_uses_stays_until_it_ends(cache, here, process, monkeypatch):
     keys = [(cache_key(number)[:16], cache_key(number)[16:]) for number in range(3)]
     used, unused = (write_array(*key) for key in keys[:2])

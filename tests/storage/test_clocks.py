@@ -23,6 +23,7 @@ def clock_that_says(*times):
 CLOCKS = [(5.0,), (4_000_000_000.0, 1_000_000_000.0, 5.0), (-86_400.0,), (5_000_000_000.0,)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "clock"),
     [

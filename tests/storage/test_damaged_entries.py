@@ -115,6 +115,7 @@ def test_entries_with_flipped_bytes_are_made_anew_with_a_line(
     assert "damaged" not in caplog.text
 
 
+@pytest.mark.slow
 def test_every_kind_of_entry_is_damaged_here():
     source = "\n".join(path.read_text() for path in Path(lepton.__file__).parent.rglob("*.py"))
     kinds = {

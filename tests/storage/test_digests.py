@@ -100,6 +100,7 @@ def test_a_file_that_the_run_did_not_write_is_not_read(run_once):
         load_model(folder)
 
 
+@pytest.mark.slow
 def test_a_run_without_digests_is_read_and_said_to_be_unchecked(run_once):
     folder = forget_digests(run_once(*RUN))
     assert damaged_files(folder) is None
@@ -141,6 +142,7 @@ def test_names_of_every_kind_are_read_back(tmp_path, name):
     assert damaged_files(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_a_flip_of_the_index_or_the_plan_gives_no_other_table(run_once, monkeypatch):
     from lepton.storage import index
     from lepton.storage.study import add_planned_runs, planned_runs

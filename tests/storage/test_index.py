@@ -53,6 +53,7 @@ def record_reads(monkeypatch):
     return read_folders
 
 
+@pytest.mark.slow
 def test_the_second_time_nothing_is_read_and_the_table_is_the_same(study, monkeypatch):
     expected = unindexed(study, monkeypatch)
     assert load(study).equals(expected)
@@ -63,6 +64,7 @@ def test_the_second_time_nothing_is_read_and_the_table_is_the_same(study, monkey
     assert len(expected) == 8
 
 
+@pytest.mark.slow
 def test_only_what_changed_is_read_again(study, monkeypatch):
     load(study)
     read_folders = record_reads(monkeypatch)
@@ -76,6 +78,7 @@ def test_only_what_changed_is_read_again(study, monkeypatch):
     assert load(study).equals(frame)
 
 
+@pytest.mark.slow
 def test_a_change_of_the_same_size_is_seen_by_its_time(study, monkeypatch):
     load(study)
     path = study / "run2" / "result.json"
@@ -100,6 +103,7 @@ def test_a_damaged_index_is_made_again(study, monkeypatch, content):
     assert json.loads(text)["format"] == index.INDEX_FORMAT
 
 
+@pytest.mark.slow
 def test_a_study_that_cannot_be_written_to_is_read_without(study, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
@@ -109,6 +113,7 @@ def test_a_study_that_cannot_be_written_to_is_read_without(study, monkeypatch):
     assert not list(study.glob(".index*"))
 
 
+@pytest.mark.slow
 def test_a_few_runs_have_no_index(run):
     folder = run("dataset=wine", "model=mlp_small", "trainer.max_epochs=1")
     load(folder.parent)
@@ -135,6 +140,7 @@ def test_values_of_every_kind_come_back_as_they_were(tmp_path):
     assert [type(row["a"]) for _, row in indexed.values()] == [int, bool, float]
 
 
+@pytest.mark.slow
 def test_a_change_that_keeps_a_files_time_and_size_is_seen(study, monkeypatch):
     load(study)
     path = study / "run0" / "result.json"
@@ -145,6 +151,7 @@ def test_a_change_that_keeps_a_files_time_and_size_is_seen(study, monkeypatch):
     assert load(study).set_index("folder").loc[str(study / "run0"), "status"] == "unreadable"
 
 
+@pytest.mark.slow
 def test_a_run_whose_result_is_gone_is_named_when_it_has_digests(study):
     from lepton.storage.digests import write_sums
 
@@ -159,6 +166,7 @@ def test_a_run_whose_result_is_gone_is_named_when_it_has_digests(study):
     assert lost["error"].str.contains(r"is gone, while other files of the run are there").all()
 
 
+@pytest.mark.slow
 def test_an_index_with_what_no_column_can_hold_is_not_believed(study):
     expected = load(study)
     _, text = (study / index.INDEX_FILE).read_bytes().split(b"\n", 1)

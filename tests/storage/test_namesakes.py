@@ -16,6 +16,7 @@ ID = "0123456789"
 OTHER_ID = ID[::-1]
 
 
+@pytest.mark.slow
 def test_of_many_that_have_names_of_their_own_for_a_run_one_gets_it(here):
     for _ in range(20):
         barrier, locks, refusals = threading.Barrier(6), [], []

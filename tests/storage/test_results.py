@@ -50,6 +50,7 @@ def test_runs_of_several_models_and_tasks_load_together(run):
     assert frame.loc["gradient_boosting", "model.max_iter"] == 2
 
 
+@pytest.mark.slow
 def test_what_features_add_has_columns_of_its_own_also_where_0_1_had_a_field_for_it(run_once):
     folder = forget_digests(run_once(*WINE))
     content = json.loads((folder / "result.json").read_text())
@@ -64,6 +65,7 @@ def test_what_features_add_has_columns_of_its_own_also_where_0_1_had_a_field_for
         assert {name: row.get(name) for name in added if name in row} == expected
 
 
+@pytest.mark.slow
 def test_a_study_loads_by_path_and_by_name_and_an_empty_one_is_an_empty_table(run, here):
     run(*WINE)
     assert load("default").equals(load(Path("runs") / "default"))
@@ -84,6 +86,7 @@ def test_a_study_that_does_not_exist_names_those_that_do(here):
         load("credit")
 
 
+@pytest.mark.slow
 def test_a_result_that_cannot_be_read_or_holds_other_things_than_results_is_named(run):
     folder = forget_digests(run(*WINE))
     good = json.loads((folder / "result.json").read_text())
@@ -134,6 +137,7 @@ def test_a_failure_whose_config_is_not_as_lepton_writes_it_is_named(here, key, v
     assert row["error"].startswith(line)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["choices", "revisions"])
 def test_a_result_whose_config_holds_a_list_where_one_value_is_due_is_named(run, place):
     file = forget_digests(run(*WINE)) / "result.json"
@@ -145,6 +149,7 @@ def test_a_result_whose_config_holds_a_list_where_one_value_is_due_is_named(run,
     assert "['mlp']" in row["error"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["part", "old", "failed", "pruned"])
 def test_only_finished_folders_are_loaded_as_finished_runs(run, suffix):
     folder = run(*WINE)
@@ -155,6 +160,7 @@ def test_only_finished_folders_are_loaded_as_finished_runs(run, suffix):
     assert {p.name for p in folder.parent.iterdir()} == {folder.name, copy.name}
 
 
+@pytest.mark.slow
 def test_a_result_of_another_format_is_named_with_what_to_do_and_one_without_is_read(run):
     file = forget_digests(run(*WINE)) / "result.json"
     content = json.loads(file.read_text())
@@ -169,6 +175,7 @@ def test_a_result_of_another_format_is_named_with_what_to_do_and_one_without_is_
     assert re.fullmatch(expected, row["error"])
 
 
+@pytest.mark.slow
 def test_the_columns_that_are_always_there_have_their_types_whatever_the_runs(run, here):
     (here / "runs" / "empty").mkdir(parents=True)
     end_run_with(ZeroDivisionError())
@@ -182,6 +189,7 @@ def test_the_columns_that_are_always_there_have_their_types_whatever_the_runs(ru
         assert frame["error"].isna().sum() == (frame["status"] == "finished").sum()
 
 
+@pytest.mark.slow
 def test_a_run_says_how_many_rows_each_split_had(run):
     run(*WINE)
     (row,) = load("default").to_dict("records")

@@ -85,6 +85,7 @@ def test_a_writer_killed_at_any_time_loses_no_finished_run(here, kills):
     assert names(run) == ["SHA256SUMS", "a", "result.json"]
 
 
+@pytest.mark.slow
 def test_a_finished_run_survives_a_kill_while_it_is_replaced(here):
     study = Path("study")
     assert start_python(WRITER, "1").wait(60) == 0
@@ -159,6 +160,7 @@ def test_json_lasts_before_it_has_its_name_and_its_name_after(tmp_path, monkeypa
     assert (tmp_path / "x.json").read_text() == '{\n "a": 1\n}'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at_once", [True, False])
 def test_all_files_of_a_run_last_before_it_has_its_name_and_its_name_after(
     run, monkeypatch, at_once

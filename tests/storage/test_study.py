@@ -25,6 +25,7 @@ def remember(*overrides):
     add_planned_runs({job.folder: str(job) for job in jobs(*overrides)})
 
 
+@pytest.mark.slow
 def test_the_plan_holds_the_runs_of_all_sweeps(here):
     STUDY.mkdir(parents=True)
     remember("seed=1,2")

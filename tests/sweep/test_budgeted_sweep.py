@@ -84,6 +84,7 @@ def test_a_sweep_that_is_to_train_again_has_its_whole_budget(swept):
     assert swept("budget=35s", "rerun=true") == [0, 1, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -119,6 +120,7 @@ def test_a_mistake_is_one_line_and_writes_nothing(lepton, here, words, message):
     assert not (here / "runs").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -74,6 +74,7 @@ def test_doubled_combinations_train_once(here, trainings):
     assert len(trainings) == 1
 
 
+@pytest.mark.slow
 def test_a_mistake_in_the_last_combination_trains_nothing(here, trainings):
     with pytest.raises(ConfigError, match="'fast'"):
         multirun([*WINE, "seed=1,2", "optimizer.lr=0.1,0.2,fast"])

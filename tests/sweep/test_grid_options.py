@@ -61,6 +61,7 @@ def jobs():
     return plan_runs(GRID, sweep=True).jobs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", CONDITIONS)
 def test_a_condition_holds_where_the_same_in_python_does(jobs, text):
     condition = Condition(text, "here")
@@ -71,6 +72,7 @@ def test_a_condition_holds_where_the_same_in_python_does(jobs, text):
     assert holding == {p for p in ALL if CONDITIONS[text](*p)}
 
 
+@pytest.mark.slow
 def test_exclusions_leave_what_brute_force_leaves(here):
     text = "model != linear and optimizer.lr >= 0.1"
     found, (line,) = points(f'hydra.sweeper.exclude="{text}"')
@@ -83,6 +85,7 @@ def test_several_exclusions_all_count(here):
     assert found == {p for p in ALL if p[2] == 0 and p[0] != "mlp"}
 
 
+@pytest.mark.slow
 def test_an_excluded_combination_may_be_one_that_could_not_run(here):
     grid = ("dataset=wine", "model=mlp,linear", "model.dropout=0.1,0.2")
     plan = plan_runs([*grid, "hydra.sweeper.exclude='model == linear'"], sweep=True)
@@ -102,6 +105,7 @@ def test_values_that_are_paired_go_side_by_side(here):
     assert found == {(*row, fold) for row, fold in itertools.product(rows, FOLDS)}
 
 
+@pytest.mark.slow
 def test_several_pairings_are_crossed_and_one_value_goes_with_all(here):
     grid = ("dataset=wine", "dataset.folds=2", "model=linear,mlp", "optimizer.lr=0.1,0.01")
     grid += ("seed=3,4", "dataset.fold=0,1")
@@ -113,6 +117,7 @@ def test_several_pairings_are_crossed_and_one_value_goes_with_all(here):
     assert found == {(*a, 7, f) for a, f in itertools.product(pairs, FOLDS)}
 
 
+@pytest.mark.slow
 def test_what_is_ablated_is_changed_alone_and_all_of_it_at_once(here):
     found, _ = points("hydra.sweeper.ablate=[model,optimizer.lr,dataset.fold]")
     first = (MODELS[0], RATES[0], FOLDS[0])
@@ -126,6 +131,7 @@ def test_what_is_ablated_is_changed_alone_and_all_of_it_at_once(here):
     assert found == {(m, lr, seed, f) for (m, lr, f) in settings for seed in SEEDS}
 
 
+@pytest.mark.slow
 def test_of_several_values_of_what_is_ablated_each_is_tried_alone_and_the_last_with_the_others(
     here,
 ):
@@ -135,6 +141,7 @@ def test_of_several_values_of_what_is_ablated_each_is_tried_alone_and_the_last_w
     assert pairs == [(0.1, 1), (0.1, 2), (0.1, 3), (0.01, 1), (0.001, 1), (0.001, 3)]
 
 
+@pytest.mark.slow
 def test_a_key_with_a_condition_multiplies_only_the_runs_that_meet_it(here):
     grid = ("dataset=wine", "model=linear,mlp,mlp_small", "seed=0,1", "model.dropout=0.1,0.2")
     when = "hydra.sweeper.when={model.dropout:'model == mlp and seed > 0'}"
@@ -152,6 +159,7 @@ def test_a_key_with_a_condition_multiplies_only_the_runs_that_meet_it(here):
     )
 
 
+@pytest.mark.slow
 def test_a_key_may_be_swept_where_the_option_takes_it(here):
     grid = ("dataset=wine", "model=linear,mlp", "model.dropout=0.1,0.2")
     plan = plan_runs([*grid, "hydra.sweeper.when={model.dropout:exists}"], sweep=True)
@@ -160,6 +168,7 @@ def test_a_key_may_be_swept_where_the_option_takes_it(here):
         plan_runs(grid, sweep=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("draw", "seed"), [(1, 0), (3, 1), (9, 0)])
 def test_a_draw_takes_settings_with_all_their_seeds_and_folds(here, draw, seed):
     found, (line,) = points(f"hydra.sweeper.draw={draw}", f"hydra.sweeper.draw_seed={seed}")
@@ -172,6 +181,7 @@ def test_a_draw_takes_settings_with_all_their_seeds_and_folds(here, draw, seed):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 20])
 def test_every_setting_gets_the_same_random_seeds_and_folds(here, count):
     found, _ = points(f"hydra.sweeper.draw_repeats={count}")

@@ -97,6 +97,7 @@ def test_keys_of_options_that_are_not_chosen_stay_out_too(experiments):
     ]
 
 
+@pytest.mark.slow
 def test_a_single_run_says_it_too(experiments, lepton):
     code, out, _ = lepton("check", "dataset=wine", "experiment=drops", "model=linear")
     assert code == 0

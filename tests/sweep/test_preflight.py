@@ -47,6 +47,7 @@ MISTAKES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mistake", "line"), quick_at(MISTAKES, 0, 1, 3, 5))
 def test_check_reads_the_data_and_builds_the_model(table, mistake, line):
     with pytest.raises(ConfigError) as error:
@@ -56,6 +57,7 @@ def test_check_reads_the_data_and_builds_the_model(table, mistake, line):
     assert sorted(path.name for path in Path().iterdir()) == ["t.csv"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("column", ["dataset.split=group", "dataset.split=time"])
 def test_check_misses_a_column_by_which_rows_are_split(table, column):
     with pytest.raises(ConfigError, match=r"dataset\.split_column=day: no such column"):
@@ -72,6 +74,7 @@ def test_every_job_of_a_sweep_is_looked_at_before_the_first_starts(table):
     assert not Path("runs").exists()
 
 
+@pytest.mark.slow
 def test_a_tracker_that_is_not_installed_is_one_line_before_the_first_start(table, monkeypatch):
     monkeypatch.setitem(sys.modules, "mlflow", None)
     with pytest.raises(ConfigError) as error:
@@ -82,6 +85,7 @@ def test_a_tracker_that_is_not_installed_is_one_line_before_the_first_start(tabl
     assert sorted(path.name for path in Path().iterdir()) == ["t.csv"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["csv", "tensorboard"])
 def test_a_first_look_leaves_nothing_of_a_tracker(table, name):
     check.main([*TABLE, "model=linear", f"logger={name}"])
@@ -122,6 +126,7 @@ def test_only_check_runs_code_of_the_users_own(table, monkeypatch):
     assert Path("built").read_text() == "once"
 
 
+@pytest.mark.slow
 def test_an_error_that_is_no_mistake_is_told_in_a_line_and_left_to_the_run(
     table, monkeypatch, caplog
 ):

@@ -145,6 +145,7 @@ def test_defects_are_left_out_of_train_alone_and_counted():
     assert data.spec.class_counts == (len(data.splits["train"]["id"]), 0)
 
 
+@pytest.mark.slow
 def test_folders_may_hold_good_parts_alone_and_all_defects_in_the_test_folder(here):
     write_parts(here)
     folders = ("dataset=image_folder", "dataset.path=train", "dataset.test_path=test")

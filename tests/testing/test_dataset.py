@@ -359,6 +359,7 @@ class Contract(DatasetContract):
         self.build = build
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [TABLE, TEXTS], ids=["table", "texts"])
 def test_a_dataset_that_keeps_its_promises_passes(words, modules):
     assert broken(Contract(spoiled(modules[words[0]]))) == {}

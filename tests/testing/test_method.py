@@ -183,6 +183,7 @@ def test_each_property_has_a_method_that_breaks_it_alone():
     assert precise(BREAKERS) == {*MethodContract.properties()}
 
 
+@pytest.mark.slow
 def test_check_method_says_which_promise_was_broken():
     with pytest.raises(AssertionError, match="stackable must name attributes"):
         check_method(Misnamed())

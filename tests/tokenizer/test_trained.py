@@ -58,6 +58,7 @@ def test_the_same_is_learned_each_time_whatever_a_process_did_before():
     assert all(other == first for other in others)
 
 
+@pytest.mark.slow
 def test_a_word_of_endless_letters_teaches_nothing_and_keeps_nobody_waiting(tokenizer):
     longer = Trained(vocabulary=120, **SIZES).fit([*TEXTS, "ab" * 100_000])
     assert longer.tokenizer.to_str() == tokenizer.tokenizer.to_str()

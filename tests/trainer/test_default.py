@@ -93,6 +93,7 @@ def test_threads_and_processes_beyond_the_machine_are_said_in_a_line(monkeypatch
         make_trainer("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=5")
 
 
+@pytest.mark.slow
 def test_smoke_is_two_batches_of_every_split(tmp_path):
     result = train(compose(*TINY, "trainer=smoke", f"runs={tmp_path}"))
     assert result.epochs == 1

@@ -107,6 +107,7 @@ def test_unknown_names_and_wrong_types_are_told():
     )
 
 
+@pytest.mark.slow
 def test_a_value_that_lightning_refuses_is_told(run):
     with pytest.raises(ConfigError, match=r"trainer: .*reload_dataloaders_every_n_epochs"):
         run(*NETWORK, "trainer.extra.reload_dataloaders_every_n_epochs=-1")

@@ -164,6 +164,7 @@ def test_each_of_two_processes_holds_half_and_a_whole_model_comes_back(tmp_path)
     mp.spawn(divide, (str(tmp_path),), nprocs=2)
 
 
+@pytest.mark.slow
 def test_fsdp_is_lightnings_strategy_for_as_many_processes_as_devices():
     cfg = check(compose("dataset=synthetic", "model=mlp_small", "trainer=fsdp", *TWO))
     trainer = build.instantiate(cfg["trainer"], "trainer", callbacks=[], logger=False)
@@ -171,6 +172,7 @@ def test_fsdp_is_lightnings_strategy_for_as_many_processes_as_devices():
     assert trainer.world_size == 2
 
 
+@pytest.mark.slow
 def test_one_device_has_nobody_to_share_with():
     with pytest.raises(ConfigError, match=r"trainer\.devices=2 or more"):
         train(compose(*TABLE, "model=mlp_small", "trainer=fsdp", "trainer.accelerator=cpu"))

@@ -221,6 +221,7 @@ def test_the_shipped_monitors_tell_the_logger(run):
     assert any(column.startswith("DeviceStatsMonitor.on_train_batch_end") for column in table)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
@@ -256,6 +257,7 @@ def test_each_callback_of_lightnings_that_cannot_work_is_refused_in_a_line(name,
     assert reason in line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
@@ -273,11 +275,13 @@ def test_every_callback_of_the_installed_lightning_is_run_or_refused():
     import pytorch_lightning.callbacks as shipped
 
     refused = test_each_callback_of_lightnings_that_cannot_work_is_refused_in_a_line.pytestmark
-    names = {name for mark in refused for name, _ in mark.args[1]} | {"BaseFinetuning"}
+    rows = [row for mark in refused for rows in mark.args[1:] for row in rows]
+    names = {name for name, _ in rows} | {"BaseFinetuning"}
     assert (names | {*LIGHTNINGS}) - {*YOUNGER} == {*shipped.__all__} - {*YOUNGER}
     assert not names & {*LIGHTNINGS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "line"),
     [
@@ -307,6 +311,7 @@ def test_a_wrong_callback_is_told_in_a_line(overrides, line, run):
             run(*NETWORK, *overrides)
 
 
+@pytest.mark.slow
 def test_a_state_that_needs_pickled_code_is_told_when_it_is_saved(run):
     with pytest.raises(LeptonError, match="a state that cannot be saved without pickled code"):
         run(*NETWORK, "callbacks=Pickled", "trainer.checkpoint_every=0")

@@ -74,6 +74,7 @@ def same(one, two):
     return set(one) == set(two) and all(torch.equal(one[name], two[name]) for name in one)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("batch", "value"),
     quick_at([(b, v) for b in (1, 4, 9) for v in (math.nan, math.inf, -math.inf)], 0, 4, 8),
@@ -95,6 +96,7 @@ def test_the_optimizer_does_not_move_after_the_loss_and_the_weights_before_are_k
     assert not states or same(moved, {k: states[-1][k] for k in moved})
 
 
+@pytest.mark.slow
 def test_the_best_epochs_weights_are_kept_where_the_last_ones_are_not_finite(
     run, states, spoil, monkeypatch
 ):
@@ -107,6 +109,7 @@ def test_the_best_epochs_weights_are_kept_where_the_last_ones_are_not_finite(
     assert same(weights, states[7 * best - 1])
 
 
+@pytest.mark.slow
 def test_the_last_checkpoints_weights_are_kept_where_there_is_no_best_epoch(run, states, spoil):
     spoil(5, 1.0, weights=True)
     with pytest.raises(Diverged, match=r"in epoch 1, batch 5$"):
@@ -116,6 +119,7 @@ def test_the_last_checkpoints_weights_are_kept_where_there_is_no_best_epoch(run,
     assert same(weights, states[3])
 
 
+@pytest.mark.slow
 def test_that_no_finite_weights_are_left_is_said(run, spoil):
     spoil(1, 1.0, weights=True)
     with pytest.raises(Diverged):
@@ -125,6 +129,7 @@ def test_that_no_finite_weights_are_left_is_said(run, spoil):
     assert weights is None
 
 
+@pytest.mark.slow
 def test_a_validation_metric_that_is_not_finite_ends_the_run(run, states, monkeypatch):
     monkeypatch.setattr(
         Task,

@@ -60,6 +60,7 @@ def targets(data, label=None):
     return by_split if label is None else {name: y[:, label] for name, y in by_split.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "kind"),
     [
@@ -107,6 +108,7 @@ def test_a_label_is_weighed_against_its_absence(fit):
     torch.testing.assert_close(estimator.task.estimator_weights(), (rows - positives) / positives)
 
 
+@pytest.mark.slow
 def test_without_class_weights_there_are_none(fit):
     assert fit("model.max_iter=2")[1].task.estimator_weights() is None
 

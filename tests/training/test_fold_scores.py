@@ -128,6 +128,7 @@ def test_a_metric_that_no_epoch_has_is_told_before_the_last_training(lepton, her
     assert "Traceback" not in errors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("monitor", ["r2", "spearman"])
 def test_a_metric_that_the_training_rows_never_have_is_told_before_any_training(
     lepton, here, pooled, monitor
@@ -226,6 +227,7 @@ def test_a_start_without_a_score_in_any_fold_stays_where_all_rows_say_so(run, he
     assert read_result(folder).metrics["val/auroc"] == pytest.approx(max(areas))
 
 
+@pytest.mark.slow
 def test_a_fold_that_diverges_ends_the_run_and_leaves_no_weights(run, here):
     grouped_rows(here)
     words = (*INSIDE, *BY_GROUP, "optimizer.lr=1e30", "regularization=none", "scheduler=none")

@@ -128,6 +128,7 @@ def test_a_regression_is_the_loop_written_by_hand(fit):
         torch.testing.assert_close(value, states[network.best_epoch][name], rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_schedule_free_optimizer_is_validated_and_kept_with_its_averaged_weights(fit):
     overrides = [*PLAIN, "optimizer=schedule_free_adamw", "trainer.max_epochs=3"]
     overrides += ["optimizer.weight_decay=0.0", "optimizer.lr=0.01"]
@@ -240,6 +241,7 @@ class Recorder(Method):
         assert all(moved)
 
 
+@pytest.mark.slow
 def test_methods_are_called_once_a_batch_and_once_a_step(tmp_path):
     overrides = [*PLAIN, "dataset.classes=0", "batch_size=16", "trainer.accumulate_grad_batches=2"]
     _, data, network = prepared(*overrides, "trainer.max_epochs=2")
@@ -286,6 +288,7 @@ QUICK_PAIRS = [*zip(MODELS, [*OPTIMIZERS, *OPTIMIZERS], strict=False)]
 CANCELLED = {"resnet": ("input_projection.bias", "linear2.bias")}  # by the batch norm behind them
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "optimizer"), quick_rows([(m, o) for m in MODELS for o in OPTIMIZERS], *QUICK_PAIRS)
 )
@@ -331,6 +334,7 @@ def test_balanced_weights_lift_the_rare_class(fit):
     assert balanced.predict(train).mean() == pytest.approx(0.45, abs=0.06)
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_a_number_ends_the_run_without_a_result(tmp_path):
     overrides = [*PLAIN, "optimizer=sgd", "optimizer.lr=1e30", "trainer.max_epochs=3"]
     with pytest.raises(TrainingError, match=r"(training loss|validation log_loss) is (nan|inf)"):
@@ -341,6 +345,7 @@ def test_a_loss_that_is_not_a_number_ends_the_run_without_a_result(tmp_path):
     assert "is nan" in row["error"] or "is inf" in row["error"]
 
 
+@pytest.mark.slow
 def test_double_precision_trains_and_predicts_in_64_bits(fit):
     overrides = [*PLAIN, "trainer.max_epochs=2"]
     data, exact = fit(*overrides, "trainer.precision=64-true")

@@ -33,6 +33,7 @@ def lines(run, monkeypatch):
     return lines
 
 
+@pytest.mark.slow
 def test_the_log_has_a_line_an_epoch_with_the_numbers_of_the_history(run_once):
     folder = run_once(*WINE)
     log = (folder / "log.txt").read_text().splitlines()
@@ -53,6 +54,7 @@ def test_without_a_terminal_a_line_is_written_every_ten_seconds(lines):
     assert [re.match(r"epoch (\d)/4  val log_loss \d", line)[1] for line in written] == list("1234")
 
 
+@pytest.mark.slow
 def test_a_long_epoch_is_told_by_its_share(lines):
     written = lines("trainer.max_epochs=1", "batch_size=1", "callbacks=device_stats", "logger=csv")
     *within, end = written
@@ -62,6 +64,7 @@ def test_a_long_epoch_is_told_by_its_share(lines):
     assert shares == sorted(shares)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["unwanted", "terminal", "sweep"])
 def test_no_line_is_written_where_it_is_unwanted_or_a_line_moves(lines, monkeypatch, place):
     if place == "sweep":

@@ -117,6 +117,7 @@ def test_a_run_with_tied_weights_is_kept_and_predicts_as_it_did(run, models):
     assert len(stored) == 114
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "reason"),
     [
@@ -136,6 +137,7 @@ def test_a_model_that_could_not_be_kept_is_refused_before_it_is_trained(
     assert not (models / "runs" / "default").exists()
 
 
+@pytest.mark.slow
 def test_the_rehearsal_leaves_random_numbers_and_no_file(run, models, monkeypatch):
     states = []
 
@@ -168,6 +170,7 @@ def test_runs_of_one_structure_are_tried_once(run, models, monkeypatch):
     assert len(tried) == 2
 
 
+@pytest.mark.slow
 def test_inputs_may_be_described_in_a_folder_of_their_own(run, models, monkeypatch):
     save, load = TableInputs.save, TableInputs.load.__func__
 

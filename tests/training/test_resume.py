@@ -126,6 +126,7 @@ def test_a_training_goes_on_from_every_boundary(boundary, stopped, stopping, run
     assert fingerprint(folder) == fingerprint(run(*overrides))
 
 
+@pytest.mark.slow
 def test_a_training_that_only_lacked_its_scores_is_not_trained_again(stopped, run, fingerprint):
     overrides = (*MLP, "trainer.max_epochs=1")
     folder, stops = stopped(7, *overrides)  # six boundaries between steps, one after the epoch

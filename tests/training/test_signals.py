@@ -90,6 +90,7 @@ def test_another_thread_than_the_main_one_sets_no_handler():
     assert handlers_inside == [before]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_training_ends_with_a_checkpoint_and_the_handlers_are_those_of_before(here, number, code):
     config = check(compose(*WINE))
@@ -141,6 +142,7 @@ def test_a_long_validation_is_not_waited_for(here, monkeypatch):
     assert unfinished_folder(run_folder(config)).exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code", "beginning"),
     [(signal.SIGTERM, 143, "stopped by SIGTERM; "), (signal.SIGINT, 130, "interrupted; ")],
@@ -257,6 +259,7 @@ def test_a_sweep_that_is_ended_goes_on(training, command, here, run, fingerprint
         assert fingerprint(folder) == fingerprint(run(*overrides, "study=whole", f"seed={seed}"))
 
 
+@pytest.mark.slow
 def test_what_was_asked_is_forgotten_with_the_training(here):
     config = check(compose(*WINE))
     with pytest.raises(Interrupted):

@@ -155,6 +155,7 @@ def test_its_weights_are_those_of_lightnings_own_trainer_bit_for_bit(
     np.testing.assert_array_equal(stored["prediction"], expected)
 
 
+@pytest.mark.slow
 def test_it_keeps_the_protocol_of_learners(here):
     config = check(compose(*SHORT, "model=classifier"))
     learner = build_learner(config, build.data(config).spec)
@@ -237,6 +238,7 @@ def test_what_cannot_be_is_refused_before_anything_is_imported(overrides, messag
         compose(*SHORT, *overrides)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "override", ["trainer.accumulate_grad_batches=2", "trainer.extra.gradient_clip_val=1"]
 )
@@ -245,6 +247,7 @@ def test_what_manual_optimization_cannot_do_is_told_in_a_line(override, run):
         run(*SHORT, "model=adversaries", override)
 
 
+@pytest.mark.slow
 def test_validations_further_apart_than_an_epoch_is_long_are_told_in_a_line(run):
     with pytest.raises(
         ConfigError, match=r"model=classifier: `val_check_interval` \(100\) must be"
@@ -252,6 +255,7 @@ def test_validations_further_apart_than_an_epoch_is_long_are_told_in_a_line(run)
         run(*SHORT, "model=classifier", "trainer.extra.val_check_interval=100")
 
 
+@pytest.mark.slow
 def test_a_score_of_some_epochs_alone_is_refused(run):
     with pytest.raises(ConfigError, match=r"model=scored: logs val/score in epoch 2, not in the"):
         run(*SHORT, "model=scored", "trainer.extra.check_val_every_n_epoch=2")
@@ -262,6 +266,7 @@ def test_no_step_at_all_is_refused():
         compose(*SHORT, "model=classifier", "trainer.extra.max_steps=0")
 
 
+@pytest.mark.slow
 def test_predictions_of_a_wrong_shape_are_refused_before_the_training(run):
     with pytest.raises(
         ConfigError,
@@ -271,12 +276,14 @@ def test_predictions_of_a_wrong_shape_are_refused_before_the_training(run):
         run(*SHORT, "model=logits")
 
 
+@pytest.mark.slow
 def test_a_module_that_no_source_shows_is_refused(modules, run):
     (modules / "made.yaml").write_text("_target_: lightning_modules.make")
     with pytest.raises(ConfigError, match="makes a LightningModule, which its source does not"):
         run(*SHORT, "model=made")
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_no_number_ends_the_run_with_the_best_weights(here, run):
     with pytest.raises(Diverged, match="training loss is nan in epoch 2, batch 3") as error:
         run(*SHORT, "model=exploding")

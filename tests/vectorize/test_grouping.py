@@ -28,11 +28,13 @@ STACKABLE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("override", STACKABLE)
 def test_runs_that_differ_in_a_stackable_key_are_a_group(here, override):
     assert sizes_and_reasons(override) == ([3], [])
 
 
+@pytest.mark.slow
 def test_values_of_methods_are_stackable(here):
     overrides = ("regularization=[label_smoothing,l1]", "regularization.l1.rate=0,1")
     assert sizes_and_reasons(*overrides, "regularization.label_smoothing.amount=0,0.1") == ([4], [])
@@ -50,6 +52,7 @@ APART = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("override", APART)
 def test_runs_that_differ_in_anything_else_are_groups_of_their_own(here, override):
     assert sizes_and_reasons(override, "seed=1,2") == ([2, 2], [])
@@ -67,6 +70,7 @@ UNSTACKABLE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("override", UNSTACKABLE)
 def test_what_cannot_be_stacked_says_why(here, override):
     base = [w for w in BASE if not override.startswith(w.partition("=")[0] + "=")]
@@ -90,6 +94,7 @@ def test_a_run_unlike_all_others_says_so(here):
     assert sizes_and_reasons() == ([], ["no other run differs from it in stackable keys alone"])
 
 
+@pytest.mark.slow
 def test_a_run_with_a_checkpoint_goes_on_alone(here):
     jobs = plan_runs([*BASE, "seed=1,2,3"], sweep=True).jobs
     for job, trained in ((jobs[1], "alone"), (jobs[2], "stack")):
@@ -114,6 +119,7 @@ class Loud(Method):
 YAML = "# Does nothing, before every step.\nloud:\n  _target_: loud.Loud\n  volume: 1.0  # unused\n"
 
 
+@pytest.mark.slow
 def test_a_method_of_the_users_own_with_hooks_around_a_step_stays_alone(here, monkeypatch):
     (here / "loud.py").write_text(METHOD)
     (here / "conf" / "regularization").mkdir(parents=True)

@@ -112,6 +112,7 @@ def test_a_trial_finds_numbers_and_counts_that_are_no_runs_own(methods):
     assert [said for _, said in unstacked] == [reason] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [0.0, 1.01, float("nan")])
 def test_a_trial_finds_an_optimizer_that_steps_as_no_run_does(here, monkeypatch, factor):
     step = StackedAdam.step

@@ -129,6 +129,7 @@ def test_a_model_that_differs_where_no_comparison_sees_is_found_out_by_its_loss(
     assert reasons[0].startswith("the stack computes another loss than the run alone (in batch 1 ")
 
 
+@pytest.mark.slow
 def test_models_that_differ_in_an_attribute_are_not_stacked(models):
     _, reasons = train_stacked(*models, "model=scaled", "model.scale=1,3")
     assert reasons == ["its model differs in scale of the model"] * 2

@@ -75,6 +75,7 @@ SHIPPED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", SHIPPED)
 def test_what_lepton_ships_for_tables_is_replayed(here, options):
     overrides = ("dataset=synthetic", "dataset.rows=60", *SHIPPED[options])

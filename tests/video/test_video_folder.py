@@ -97,6 +97,7 @@ WHY = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", WHY)
 def test_a_file_that_is_no_such_clip_is_named_or_skipped_and_counted(kind, here):
     write_clips(here / "clips")
@@ -121,6 +122,7 @@ def test_a_clip_longer_than_it_may_be_is_refused(tmp_path):
         even_frames(tmp_path / "none.mp4", 3, **LIMITS)
 
 
+@pytest.mark.slow
 def test_clips_of_several_sizes_need_one(here):
     write_clips(here / "clips")
     write_clip(here / "clips" / "dark" / "9.mp4", grey_frames(9, size=(64, 64)))
@@ -132,6 +134,7 @@ def test_clips_of_several_sizes_need_one(here):
     assert sizes == [3, 3, 8, 12]
 
 
+@pytest.mark.slow
 def test_pixels_are_those_of_the_frames_and_the_training_rows_scale_them(here):
     write_clips(here / "clips")
     data = data_of()

@@ -101,6 +101,7 @@ def test_a_run_on_files_decoded_by_batch_is_the_run_on_kept_ones_whatever_the_th
     assert finished_result(runs[0]).metrics == finished_result(runs[2]).metrics
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", [0, 2])
 def test_an_epoch_goes_on_in_its_middle_with_the_batches_that_were_left(threads, files):
     words = files("image")
@@ -131,6 +132,7 @@ def test_a_file_that_goes_or_changes_while_a_model_trains_is_named(kind, ending,
         list(loader)
 
 
+@pytest.mark.slow
 def test_budget_and_threads_are_no_part_of_a_run_and_a_budget_needs_a_size(files):
     words = files("image")
     keys = [(), (DECODED,), ("dataset.cache_gb=3", "dataset.decoding_threads=7")]
@@ -140,6 +142,7 @@ def test_budget_and_threads_are_no_part_of_a_run_and_a_budget_needs_a_size(files
         data_of(*words, DECODED, "dataset.size=null")
 
 
+@pytest.mark.slow
 def test_files_that_do_not_fit_twice_are_decoded_where_memory_is_short_too(files):
     words = files("image")  # 24 pictures of 8 x 8 x 3: 4.6 kB
     short = (*words, "dataset.memory_gb=0")

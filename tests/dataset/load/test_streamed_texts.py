@@ -80,6 +80,7 @@ def test_a_streamed_run_on_texts_is_the_run_in_memory(reviews, trained_both_ways
     )
 
 
+@pytest.mark.slow
 def test_the_budget_of_texts_does_not_name_a_run(reviews):
     model = "model=text_cnn"
     ids = {
@@ -88,6 +89,7 @@ def test_the_budget_of_texts_does_not_name_a_run(reviews):
     assert len(ids) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ending", "overrides", "reason"),
     [
@@ -106,6 +108,7 @@ def test_what_cannot_be_streamed_is_read_whole_and_says_so(ending, overrides, re
     assert build.data(check(compose(*words))).read_whole is None
 
 
+@pytest.mark.slow
 def test_a_set_of_the_package_datasets_is_streamed_from_its_own_files(tmp_path):
     datasets = pytest.importorskip("datasets", reason="needs the package datasets")
     features = datasets.Features(

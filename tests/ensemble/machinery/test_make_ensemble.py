@@ -73,6 +73,7 @@ def test_every_method_makes_a_run_that_predicts_what_it_was_scored_by(
     )
 
 
+@pytest.mark.slow
 def test_the_mean_is_that_of_the_stored_predictions(study, ensemble, stored):
     folders = study("binary")
     folder = ensemble("runs=binary", "method=mean", *QUICK).folder
@@ -123,6 +124,7 @@ def test_targets_of_the_test_split_choose_nothing(study, ensemble):
     assert after.facts["scores"]["test/auroc"] != before.facts["scores"]["test/auroc"]
 
 
+@pytest.mark.slow
 def test_an_ensemble_that_does_not_help_is_told_and_kept_only_if_asked(study, lepton, fake, stored):
     member, *others = study("binary")
     for other in others:
@@ -164,6 +166,7 @@ def test_members_are_named_with_weights_in_the_config_and_paths_move_with_the_ru
     assert len(str(e.value).splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_member_that_was_trained_again_and_predicts_otherwise_is_told(study, ensemble):
     folders = study("binary")
     summary = ensemble("runs=binary", "method=mean", *QUICK)
@@ -174,6 +177,7 @@ def test_a_member_that_was_trained_again_and_predicts_otherwise_is_told(study, e
         load_model(summary.folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", quick(["stack.skops", "spec.json", "config.yaml"], "spec.json"))
 def test_a_file_of_an_ensemble_that_is_gone_or_wrong_is_told_in_a_line(study, ensemble, name):
     study("binary")
@@ -287,6 +291,7 @@ def test_members_of_other_data_are_refused_and_named(study, ensemble, other, mes
     assert "synthetic-linear-s0-" in str(e.value)
 
 
+@pytest.mark.slow
 def test_ids_and_targets_must_be_the_same_row_by_row(study, ensemble):
     folders = study("binary")
     for column, difference in (("id", "validation rows"), ("target", "validation targets")):
@@ -303,6 +308,7 @@ def test_ids_and_targets_must_be_the_same_row_by_row(study, ensemble):
         frame.to_parquet(path)
 
 
+@pytest.mark.slow
 def test_rows_in_another_order_are_the_same_rows(study, ensemble):
     folders = study("binary")
     first = ensemble("runs=binary", "method=mean", "study=a", *QUICK)
@@ -312,6 +318,7 @@ def test_rows_in_another_order_are_the_same_rows(study, ensemble):
     assert ensemble("runs=binary", "method=mean", "study=b", *QUICK).facts == first.facts
 
 
+@pytest.mark.slow
 def test_folders_that_are_no_members_are_named_and_counted(study, ensemble, caplog):
     folders = study("binary")
     (folders[0] / "result.json").write_text("{")
@@ -350,6 +357,7 @@ def test_a_run_without_weights_or_numbers_is_no_member(study, missing):
     assert str(e.value).startswith(f"{folder}: ")
 
 
+@pytest.mark.slow
 def test_a_run_named_twice_is_one_member(study):
     folders = study("binary")
     shutil.copytree("runs/binary", "runs/copy")
@@ -378,6 +386,7 @@ def test_limits_hold_for_members_and_bytes(study, ensemble, method, limits, most
         ensemble("runs=binary", f"method={method}", "max_size=10")
 
 
+@pytest.mark.slow
 def test_diversity_and_calibration_are_reported(study, ensemble, stored):
     folders = study("binary")
     summary = ensemble("runs=binary", "method=mean", *QUICK)
@@ -401,6 +410,7 @@ def test_diversity_and_calibration_are_reported(study, ensemble, stored):
         )
 
 
+@pytest.mark.slow
 def test_members_of_several_studies_go_to_a_study_of_ensembles(study, ensemble):
     folders, other_study = study("binary")[:2], Path("runs/other")
     other_study.mkdir()

@@ -64,6 +64,7 @@ def test_an_ensemble_that_comes_out_otherwise_says_which_numbers_and_which_membe
     assert "combining the members is not deterministic" in lines[-1]
 
 
+@pytest.mark.slow
 def test_what_an_ensemble_lacks_to_be_made_again_is_a_line(study, ensemble):
     first, *_ = study("binary")
     folder = forget_digests(ensemble("runs=binary", "method=mean", "keep=true").folder)
@@ -123,6 +124,7 @@ def test_a_member_whose_config_is_not_whole_is_left_out(study, ensemble):
     assert facts["skipped"] == [{"folder": str(first), "why": "damaged (its config lacks task)"}]
 
 
+@pytest.mark.slow
 def test_check_says_who_may_join_and_where_it_goes_and_writes_nothing(study, lepton, here):
     study("binary")
     shutil.copytree(here / "runs/binary", here / "runs/binary/old.failed")

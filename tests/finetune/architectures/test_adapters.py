@@ -31,6 +31,7 @@ PAIRS = [(name, strategy) for name in ARCHITECTURES for strategy in ADAPTERS]
 QUICK = [*(("gpt2", strategy) for strategy in ADAPTERS), ("albert", "lora"), ("convnext", "dora")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "strategy"), quick_rows(PAIRS, *QUICK))
 @torch.no_grad()
 def test_adapters_begin_as_the_network_and_merge_into_it(name, strategy):

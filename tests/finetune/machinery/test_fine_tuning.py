@@ -456,6 +456,7 @@ def test_forgetting_is_the_sources_head_on_the_tuned_backbone(tune, pretrained):
     assert forgetting["after/test/log_loss"] != forgetting["before/test/log_loss"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "task", quick(["multiclass", "binary", "regression", "multilabel"], "binary", "regression")
 )

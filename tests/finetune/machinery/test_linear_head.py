@@ -129,6 +129,7 @@ def test_folds_of_the_training_rows_choose_as_scikit_learns_search_does(task_nam
     assert probe.metrics["test/accuracy"] == pytest.approx(expected, abs=0.021)
 
 
+@pytest.mark.slow
 def test_a_probe_is_read_from_the_cache_as_it_was_made(cache):
     splits = {"train": splits_of(40), "val": splits_of(30, seed=1)}
     task = make_task("multiclass")

@@ -64,6 +64,7 @@ def lora(**changes):
     return LoRA(**LORA | changes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LAYERS)
 @torch.no_grad()
 def test_principal_updates_begin_as_the_largest_directions_of_a_weight_and_the_rest_is_frozen(name):

@@ -104,6 +104,7 @@ def test_an_own_strategy_that_says_nothing_of_phases_has_one(
         assert torch.equal(tensor, expected[name]), name
 
 
+@pytest.mark.slow
 def test_a_run_in_phases_of_its_own_shares_no_stack(own_strategies, pretrained):
     words = (*training_overrides("mlp", other=True), f"init_from={pretrained()}")
     told = {

@@ -85,6 +85,7 @@ def test_a_shared_column_means_the_same_to_the_first_layer_of_a_plain_network():
     torch.testing.assert_close(*differences)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("embedded", [False, True])
 def test_the_same_columns_in_another_order_give_the_same_predictions(name, embedded):
@@ -110,6 +111,7 @@ def test_every_tensor_that_depends_on_columns_is_said_to(name):
     assert differing <= set(build_model(name, OLD).columns(OLD))
 
 
+@pytest.mark.slow
 def test_a_head_is_kept_for_the_same_classes_and_new_for_others():
     old, same = build_model("mlp", OLD), build_model("mlp", NEW)
     assert "output.weight" in transfer_weights(same, NEW, source_weights(old, OLD)).whole
@@ -133,6 +135,7 @@ def test_what_is_made_new_is_trained_by_every_strategy(pretrained, build_network
     assert "features" not in phase.data.splits["train"]
 
 
+@pytest.mark.slow
 def test_what_was_loaded_is_said_in_a_line(pretrained, build_network, caplog):
     caplog.set_level("DEBUG", logger="lepton")
     source = pretrained("mlp")
@@ -150,6 +153,7 @@ def test_what_was_loaded_is_said_in_a_line(pretrained, build_network, caplog):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["safetensors", "pt", "lightning.ckpt", "folder"])
 def test_weights_of_a_file_are_those_of_the_run(kind, pretrained, build_network, here):
     source = pretrained("mlp")
@@ -178,6 +182,7 @@ def test_prefixes_of_foreign_names_are_found():
     assert set(align_names(foreign, target)) == {"encoder.block.weight", "cls.bias"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -218,6 +223,7 @@ def test_weights_that_do_not_fit_are_told_by_number_and_name(
     assert not (here / "runs" / "bad").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
@@ -276,6 +282,7 @@ def test_a_mistake_is_told_in_a_line_and_leaves_no_run(
     assert not (here / "runs" / "bad").exists()
 
 
+@pytest.mark.slow
 def test_a_network_of_which_nothing_would_be_left_is_refused():
     old = build_model("mlp", OLD, "model.hidden=[8]")
     new = build_model("mlp", table_spec(["x"], {"y": ["z"]}), "model.hidden=[8]")

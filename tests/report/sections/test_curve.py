@@ -150,6 +150,7 @@ def test_a_curve_of_the_number_alone_has_one_line_and_no_differences():
     assert blocks_of(frame, Text, SHOTS) == []
 
 
+@pytest.mark.slow
 def test_the_width_of_a_network_is_drawn_as_shots_are():
     frame = study(shots=(8,)).assign(**{"model.width": lambda runs: 32 * (1 + runs["seed"] % 2)})
     table = table_of(frame, "finetune", curve="model.width")

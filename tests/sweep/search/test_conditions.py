@@ -111,6 +111,7 @@ def test_mistakes_are_one_line(here, words, message):
     assert f"hydra.sweeper.{message}" in error.value.problems
 
 
+@pytest.mark.slow
 def test_the_preview_says_where_a_key_is_drawn(here):
     plan = plan_runs([*SEARCH, *SPACE, WHEN], sweep=True)
     line = "  optimizer.momentum: 0.1 to 0.9, where optimizer == sgd and model.dropout > 0.1"

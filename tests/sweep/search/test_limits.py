@@ -123,6 +123,7 @@ def test_no_run_starts_that_the_budget_does_not_last_for_and_more_of_it_goes_on(
     assert score(training.configs[0]) < 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("word", "message"),
     [

@@ -103,6 +103,7 @@ def test_a_space_that_makes_no_sense_is_refused_with_its_key(override, lepton):
     assert SPACES[override] in line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("override", SETTINGS)
 def test_what_cannot_be_searched_or_set_is_told_in_one_line(override, lepton):
     space = [] if override.startswith("optimizer") else [LR]

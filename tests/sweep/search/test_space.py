@@ -81,6 +81,7 @@ def test_every_model_of_tables_has_a_space():
     assert models <= set(NAMES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_space_names_its_source_its_model_and_keys_that_there_are(name, here):
     Path("start.pt").touch()
@@ -102,6 +103,7 @@ def test_a_space_names_its_source_its_model_and_keys_that_there_are(name, here):
         assert leaf in (OmegaConf.select(cfg, group) if group else cfg), key
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_every_value_of_a_space_lies_in_its_range(name, here):
     space = read_space(OverridesParser.create(), [f"{k}={v}" for k, v in params(name).items()])
@@ -148,6 +150,7 @@ def test_the_command_line_wins_over_a_space_key_by_key(here):
     assert len({job.config["optimizer"]["weight_decay"] for job in plan.jobs}) == 5
 
 
+@pytest.mark.slow
 def test_a_log_interval_is_uniform_in_the_logarithm():
     points = random_points("a=tag(log,interval(1e-4,1e-1))", "b=interval(1e-4,1e-1)")
     logs = [(math.log10(float(p["a"])) + 4) / 3 for p in points]
@@ -157,6 +160,7 @@ def test_a_log_interval_is_uniform_in_the_logarithm():
     assert kstest([(math.log10(float(p["b"])) + 4) / 3 for p in points], "uniform").pvalue < 1e-6
 
 
+@pytest.mark.slow
 def test_whole_numbers_stay_whole_and_reach_both_ends():
     overrides = [
         "a=int(interval(1,4))",

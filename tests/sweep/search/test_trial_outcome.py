@@ -106,6 +106,7 @@ def test_directions_turn_an_objective_around(search, capsys):
     assert f"val/log_loss {worst:.6g}" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_naming_a_search_changes_no_run(here):
     cfg, cfg_of_search = compose("model=mlp"), compose("model=mlp", "search=resnet")
     assert run_id(check(cfg)) == run_id(check(cfg_of_search))

@@ -209,6 +209,7 @@ def test_a_preview_says_how_many_and_writes_nothing(grid, study):
     assert not (study() / "searches.json").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     ["", "[]", '{"searches": 3}', '{"searches": {"x": 1}}', "[" * 9000],
