@@ -131,6 +131,15 @@ class Finished(Locked):
         return f"{self.folder}: another process has finished this run"
 
 
+class EndedMeanwhile(Locked):
+    """Another process tried this run, between the look at it and the lock, and it would end the
+    same here: `end` is what it ended with."""
+
+    def __init__(self, end: Exception) -> None:
+        super().__init__(end)
+        self.end = end
+
+
 class TrainingError(Exception):
     """Training cannot go on."""
 

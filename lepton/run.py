@@ -16,7 +16,7 @@ from lepton.config.model_kind import fits_itself, given_groups, model_kind
 from lepton.config.validation import few_rows_advice, is_inside
 from lepton.dataset.data import Data
 from lepton.dataset.describe.opening import opening_lines
-from lepton.errors import Diverged, Finished, Pruned
+from lepton.errors import Diverged, EndedMeanwhile, Finished, Pruned
 from lepton.evaluation.adding import add_evaluations, refuse_evaluations_of, refuse_evaluators
 from lepton.evaluation.told_runs import tell_named_runs
 from lepton.metric.direction import directions_to_store
@@ -25,6 +25,7 @@ from lepton.storage.namesakes import as_it_lies
 from lepton.storage.results import Result, finished_result, read_result
 from lepton.storage.run_folder import (
     LOG_FILE,
+    ended_status,
     read_failure,
     read_pruned_run,
     run_status,
@@ -91,30 +92,34 @@ def train_checked(config: dict[str, Any], folder: Path, watch: Watch | None = No
     if not config["rerun"] and (stored_result := read_result(folder)):
         log.info("%s is finished; rerun=true trains it again", folder)
         return stored_result
-    if not config["rerun"]:
-        _raise_known_end(folder, watched=watch is not None)
+    if not config["rerun"] and (end := _known_end(folder, run_status(folder), watch)):
+        raise end
     try:
         with writing_run(folder, rerun=config["rerun"]) as unfinished:
+            if not config["rerun"] and (end := _known_end(folder, ended_status(folder), watch)):
+                raise EndedMeanwhile(end)
             _write_run(config, unfinished, name=folder.name, watch=watch)
     except Finished as e:
         log.info("%s", e)
         return finished_result(e.folder)
+    except EndedMeanwhile as e:
+        raise e.end from None
     publish_run(config, folder)
     return finished_result(folder)
 
 
-def _raise_known_end(folder: Path, *, watched: bool) -> None:
-    """Raises what an earlier attempt ended with, where another one would end the same."""
-    status = run_status(folder)
+def _known_end(folder: Path, status: str, watch: Watch | None) -> Exception | None:
+    """What an attempt with this status ended with, where another one would end the same."""
     if status == "diverged":
         failure = read_failure(folder)
         assert failure is not None
         error = Diverged(f"{failure['error'].removeprefix('Diverged: ')}; rerun=true tries again")
         error.weights = failure.get("weights")
-        raise error
-    if status == "pruned" and watched:
+        return error
+    if status == "pruned" and watch is not None:
         pruned_run = read_pruned_run(folder)
-        raise Pruned(pruned_run["epoch"], pruned_run["scores"], pruned_run["monitored"])
+        return Pruned(pruned_run["epoch"], pruned_run["scores"], pruned_run["monitored"])
+    return None
 
 
 def _write_run(config: dict[str, Any], folder: Path, *, name: str, watch: Watch | None) -> None:

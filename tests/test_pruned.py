@@ -7,11 +7,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lepton import load
+from lepton import load, run
 from lepton.config.check import check
 from lepton.config.compose import compose
 from lepton.config.identity import run_folder
-from lepton.errors import Pruned
+from lepton.errors import Diverged, Pruned
 from lepton.run import train_checked
 from lepton.storage.run_folder import failed_folder, pruned_folder, run_status
 from lepton.training.signals import RECEIVED, Interrupted
@@ -86,6 +86,32 @@ def test_a_pruned_run_is_not_trained_for_the_next_watcher_and_is_for_none(
     train()
     assert [p.name for p in folder.parent.iterdir()] == [folder.name]
     assert fingerprint(folder) == fingerprint(run(*OVERRIDES, "study=alone"))
+
+
+@pytest.mark.parametrize(
+    ("rate", "error", "state"), [(0.01, Pruned, "pruned"), (1e30, Diverged, "failed")]
+)
+def test_a_run_that_another_process_ends_before_its_lock_is_had_is_not_trained_again(
+    rate, error, state, here, monkeypatch
+):
+    config = check(compose(*OVERRIDES, "scheduler=none", f"optimizer.lr={rate}"))
+    folder = run_folder(config)
+    ended = folder.with_name(f"{folder.name}.{state}")
+    lock, files = run.writing_run, []
+
+    def locked_late(*args, **settings):
+        monkeypatch.setattr(run, "writing_run", lock)
+        with pytest.raises(error):  # the other process, in this one's time
+            train_checked(config, folder, Watch(last=0))
+        files.append((ended / "log.txt").stat())
+        return lock(*args, **settings)
+
+    monkeypatch.setattr(run, "writing_run", locked_late)
+    with pytest.raises(error):
+        train_checked(config, folder, Watch(last=0))
+    assert [*folder.parent.iterdir()] == [ended]
+    (written,), read = files, (ended / "log.txt").stat()
+    assert (read.st_ino, read.st_mtime_ns) == (written.st_ino, written.st_mtime_ns)
 
 
 @pytest.mark.slow

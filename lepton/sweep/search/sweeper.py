@@ -10,6 +10,7 @@ from typing import Any
 
 from lepton.errors import ConfigError, FailedRuns
 from lepton.foreign_text import say
+from lepton.storage.run_folder import ended_status
 from lepton.storage.study import add_planned_runs, make_studies
 from lepton.sweep.ended_studies import say_or_log, show_or_collect
 from lepton.sweep.evaluation import add_lacking_evaluations, raise_failed_evaluations
@@ -20,7 +21,7 @@ from lepton.sweep.preflight import look_at_jobs
 from lepton.sweep.progress import SweepProgress
 from lepton.sweep.search.state import SearchState, Trial, runs_to_train
 from lepton.sweep.search.summary import search_summary, trial_failures
-from lepton.sweep.search.trial_outcome import ENDED, trial_run_status
+from lepton.sweep.search.trial_outcome import ENDED
 
 log = logging.getLogger("lepton")
 
@@ -93,7 +94,7 @@ class Search(Grid):
         unended = [
             job
             for job in jobs
-            if job.folder not in progress.refused and trial_run_status(job.folder) not in ENDED
+            if job.folder not in progress.refused and ended_status(job.folder) not in ENDED
         ]
         if progress.stop_reason:
             raise FailedRuns(f"{progress.stop_reason}; the same command goes on")

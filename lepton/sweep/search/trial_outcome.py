@@ -38,9 +38,10 @@ class TrialOutcome:
 
 
 def trial_run_status(folder: Path) -> str:
-    """The status of a run, but finished or pruned while another process trains it once more."""
+    """The status of a run, but how it ended while another process trains it once more; one that
+    failed may end otherwise there."""
     ended = ended_status(folder)
-    return ended if ended in ("finished", "pruned") else run_status(folder)
+    return ended if ended in ENDED and ended != "failed" else run_status(folder)
 
 
 def epoch_scores(folder: Path, status: str) -> tuple[float, ...]:

@@ -1,5 +1,6 @@
 """What a search says and is told: means over seeds, objectives, the best, what it would do next."""
 
+import json
 import math
 from pathlib import Path
 
@@ -27,17 +28,29 @@ def hill(params):
     return -(distance**2) - (params["model.dropout"] - 0.2) ** 2 - penalty
 
 
-@pytest.mark.parametrize("file", ["run.pruned/pruned.json", "run/result.json"])
-def test_a_trial_that_has_ended_has_also_while_another_process_looks_at_its_run(here, file):
+LOST = {"run": "run", "error": "", "traceback": ""}
+
+
+@pytest.mark.parametrize(
+    ("file", "record", "status"),
+    [
+        ("run.pruned/pruned.json", {}, "pruned"),
+        ("run/result.json", {}, "finished"),
+        ("run.failed/failure.json", {**LOST, "status": "diverged"}, "diverged"),
+        ("run.failed/failure.json", {**LOST, "status": "failed"}, "running"),
+    ],
+)
+def test_a_trial_that_has_ended_has_also_while_another_process_looks_at_its_run(
+    here, file, record, status
+):
     folder = here / "run"
     lock = acquire_lock(unfinished_folder(folder))
     assert trial_run_status(folder) == "running"
     (here / file).parent.mkdir()
-    (here / file).touch()
-    looked_at, ended = run_status(folder), trial_run_status(folder)
+    (here / file).write_text(json.dumps(record))
+    assert (run_status(folder), trial_run_status(folder)) == ("running", status)
     release_lock(lock)
-    assert (looked_at, ended) == ("running", run_status(folder))
-    assert ended in ("pruned", "finished")
+    assert trial_run_status(folder) == (status if status != "running" else "failed")
 
 
 @pytest.mark.slow
