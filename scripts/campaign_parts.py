@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pandas as pd
 
@@ -41,6 +42,7 @@ PRELOADED = (
     *("lepton.vectorize.job_group", "lepton.dataset.wine", "lepton.preprocessing.quantile"),
 )
 SERVER.set_forkserver_preload(list(PRELOADED))
+SERVER_VARIABLES = {"PYTHONPATH": ROOT, "OMP_NUM_THREADS": "1"}  # where this process has no others
 CHECKED = ("metrics", "score", "trained", "epochs", "best_epoch", "parameters", "rows")
 
 
@@ -56,12 +58,11 @@ class Command:
             "environment": {MARK: self.mark, "PYTHONPATH": ROOT, "OMP_NUM_THREADS": "1"},
             "root": ROOT,
         }
-        os.environ.setdefault("PYTHONPATH", ROOT)
-        os.environ.setdefault("OMP_NUM_THREADS", "1")
         self.process: BaseProcess = SERVER.Process(target=exec, args=(COMMAND, variables))
         self.output.unlink(missing_ok=True)
         self.started = time.monotonic()
-        self.process.start()
+        with patch.dict(os.environ, SERVER_VARIABLES | os.environ):
+            self.process.start()
 
     def wait(self, seconds: float | None = None) -> int | None:
         """The exit code; None when it goes on after that time."""

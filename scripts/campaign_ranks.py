@@ -74,12 +74,12 @@ def disturb(study: str, launcher: str, chance: random.Random, kills: int) -> tup
 
 def processes_of_runs(command: Command) -> list[int]:
     """The processes that train a run: `lepton.worker`, and those that have started one."""
-    ranks = []
-    for pid in command.processes():
+    ranks, started = [], set(command.processes())
+    for pid in started:
         with suppress(OSError):
             if b"lepton.worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]
-                ranks += [pid, *({int(parent)} - {command.process.pid})]
+                ranks += [pid, *({int(parent)} & started)]  # an orphan has another parent
     return ranks
 
 

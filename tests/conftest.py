@@ -149,6 +149,7 @@ def process_state(monkeypatch):
     for name in ("LEPTON_ALLOW", "LEPTON_CONFIG_DIR", "HYDRA_FULL_ERROR"):
         monkeypatch.setenv(name, "")  # so that what the test leaves is taken back
         os.environ.pop(name)
+    monkeypatch.setenv("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
     log = logging.getLogger("lepton")
     for name, value in (("handlers", []), ("level", logging.NOTSET), ("propagate", True)):
         monkeypatch.setattr(log, name, value)
