@@ -199,9 +199,9 @@ REVISIONS: dict[str, tuple[str, ...]] = {
         "a block is a layer, with what follows it; all before the blocks is one",
         "the linear head before tuning may take features as they are",
         "a start that has learned may stay the best",
+        "inside, the best linear head is not probed on",
     ),
     "preprocessing": ("columns of the run that training starts from keep its preprocessing",),
-    "lepton.finetune.lp_ft.ProbeThenFull": ("inside, the best linear head is not probed on",),
     "lepton.model.tfidf_linear.TfidfLinear": ("all folds are predicted with one strength",),
 }
 HEEDED_WITH = {"linear_probe": "finetune"}  # keys of the root that only runs with the group heed

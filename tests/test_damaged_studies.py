@@ -15,7 +15,7 @@ def counts(some, many):
     ]
 
 
-@pytest.mark.parametrize("count", counts(6, 300))
+@pytest.mark.parametrize("count", counts(12, 300))
 def test_damages_of_every_kind_of_file_are_named_or_change_nothing(count):
     assert campaign_mutations.campaign(count, seed=1) == 0
 

@@ -34,8 +34,11 @@ def _weighs_rows(config: Config) -> bool:
 
 def _starts_learned(config: Config) -> bool:
     """True where weights are loaded with their head, or a head is trained before the rest."""
-    is_probed = _value(config, "finetune", "probe_epochs") is not None
-    return is_probed or config.get("init_from") is not None
+    return _is_probed(config) or config.get("init_from") is not None
+
+
+def _is_probed(config: Config) -> bool:
+    return _value(config, "finetune", "probe_epochs") is not None
 
 
 def _starts_from_run(config: Config) -> bool:
@@ -51,7 +54,8 @@ def _validates_inside(config: Config) -> bool:
 
 
 def _keeps_probe(config: Config) -> bool:
-    return _value(config, "finetune", "start") == "probe" and _validates_inside(config)
+    is_best = _value(config, "finetune", "start") == "probe"
+    return is_best and _is_probed(config) and _validates_inside(config)
 
 
 TOUCHES: dict[str, Callable[[Config], bool]] = {  # by the sentence in REVISIONS of lepton.groups

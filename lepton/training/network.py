@@ -116,6 +116,8 @@ class Network:
         if course and course.recorder and phase.starts_learned:
             course.recorder.start = self.validate(phase.data.splits["val"])[0]
         if course and course.epochs == 0:
+            if not is_last:
+                log_once("the head stays the best linear one: no folds choose epochs of a probe")
             fold_into_model(phase.module)
             self.best_epoch = self.best_epoch if self.history else START
         else:

@@ -46,6 +46,7 @@ def test_a_start_may_stay_the_best_where_weights_are_loaded_with_their_head_or_p
         (("dataset.shots=8",), True),
         (("dataset.shots=8", "dataset.validation=outside"), False),
         (("dataset.shots=8", "finetune.start=zeros"), False),
+        (("dataset.shots=8", "finetune=head"), False),  # in which it is probed on to a chosen epoch
     ],
 )
 def test_a_best_linear_head_stays_where_folds_validate_and_it_is_the_start(words, is_touched):

@@ -225,12 +225,15 @@ def test_the_untuned_head_is_chosen_by_folds_of_the_rows_that_it_may_see(run, so
         assert "test" not in splits
 
 
-def test_everything_is_tuned_from_the_best_linear_head_as_it_was_found(run, source):
+def test_everything_is_tuned_from_the_best_linear_head_as_it_was_found(run, source, caplog):
     """Tuned by steps of no size, the network still predicts as the better of scikit-learn's head
     and the loaded one: nothing chooses among the epochs of a probe here, so that none is trained.
     """
     words = (*FEW, "finetune=lp_ft", f"init_from={source}", "optimizer.lr=1e-12")
-    result, trained = (read_result(run(*words, f"finetune.start={s}")) for s in ("probe", "zeros"))
+    trained = read_result(run(*words, "finetune.start=zeros"))
+    assert "no folds choose epochs of a probe" not in caplog.text
+    result = read_result(run(*words))
+    assert "no folds choose epochs of a probe" in caplog.text
     heads = [result.added[name] for name in ("before", "start")]
     best = min(heads, key=lambda scores: scores["val/log_loss"])["test/log_loss"]
     assert result.metrics["test/log_loss"] == pytest.approx(best, abs=1e-5)
