@@ -10,7 +10,6 @@ from lepton.config.check import check
 from lepton.config.compose import compose
 from lepton.dataset.inputs.audio import AudioInputs
 from lepton.errors import DataError
-from tests.quick import quick
 from tests.sound_files import write_tones
 
 soundfile = pytest.importorskip("soundfile")
@@ -39,7 +38,7 @@ def overrides_of(task):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("task", quick([*TARGETS], "binary"))
+@pytest.mark.parametrize("task", TARGETS)
 def test_a_run_predicts_files_and_arrays_as_it_did_its_test_split(task, tones, run):
     folder = run(*overrides_of(task))
     written = pd.read_parquet(folder / "predictions" / "test.parquet")

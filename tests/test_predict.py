@@ -11,7 +11,6 @@ from lepton import build, load_model
 from lepton.config.check import check
 from lepton.config.compose import compose
 from lepton.errors import ConfigError, DataError, LeptonError
-from tests.quick import quick, quick_at, quick_rows
 from tests.tampering import forget_digests
 
 EPOCHS = "trainer.max_epochs=2"
@@ -45,7 +44,7 @@ def stored(folder):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("task", "model"),
-    quick_rows([(task, model) for task in RUNS for model in MODELS], *QUICK_RUNS),
+    [(task, model) for task in RUNS for model in MODELS],
 )
 def test_predictions_of_raw_rows_are_those_that_were_scored(run, task, model):
     overrides = RUNS[task]
@@ -81,7 +80,7 @@ def test_a_missing_column_is_named_and_an_unseen_category_is_taken(run, model):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("task", quick(["binary", "multiclass"], "binary"))
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
 def test_no_rows_give_no_predictions(run, model, task):
     overrides = (*RUNS[task], f"model={model}", EPOCHS)
     predictor, frame = load_model(run(*overrides)), raw(overrides)
@@ -164,14 +163,11 @@ def test_weights_of_another_architecture_are_not_loaded(run):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "content"),
-    quick_at(
-        [
-            (name, content)
-            for name in ("model.safetensors", "preprocessing.skops", "spec.json")
-            for content in (None, b"", b"damaged")
-        ],
-        *(0, 5, 7),
-    ),
+    [
+        (name, content)
+        for name in ("model.safetensors", "preprocessing.skops", "spec.json")
+        for content in (None, b"", b"damaged")
+    ],
 )
 def test_a_file_that_is_missing_or_damaged_is_named(run, name, content):
     folder = run(*RUNS["multiclass"], "model=mlp_small", EPOCHS)

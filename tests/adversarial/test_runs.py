@@ -13,7 +13,7 @@ from lepton.run import train
 from lepton.testing import check_method
 from lepton.vectorize.step_replay import Recording
 from tests.adversarial.options import DATA, NAMES, made
-from tests.quick import quick, quick_rows
+from tests.quick import quick_rows
 from tests.sound_files import write_tones
 from tests.vectorize.conftest import EXACT, SMALL, gap, train_both  # noqa: F401
 from tests.vectorize.test_checkpointing import assert_same_runs, train_killed  # noqa: F401
@@ -57,7 +57,7 @@ RAMPED = ("trainer.max_epochs=2,5",)  # so that members are not equally far in t
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", quick(NAMES, "fgsm"))
+@pytest.mark.parametrize("name", NAMES)
 def test_members_of_a_stack_end_as_alone_by_replayed_steps(name, gap, monkeypatch):  # noqa: F811
     replays, replay = [], Recording.replay
     monkeypatch.setattr(

@@ -8,7 +8,6 @@ from lepton.analysis.run_filter import filter_runs
 from lepton.commands.report import main as report_command
 from lepton.commands.results import main as results_command
 from lepton.errors import LeptonError
-from tests.quick import quick
 
 RUNS = pd.DataFrame(
     {
@@ -96,7 +95,7 @@ def study(run_once):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("spelling", quick(["--where", "where="], "where="))
+@pytest.mark.parametrize("spelling", ["--where", "where="])
 def test_tables_files_and_reports_hold_the_runs_of_the_filter_alone(study, spelling, capsys, here):
     condition = "model == mlp_small and seed != 1"
     words = [f"where={condition}"] if "=" in spelling else ["--where", condition]

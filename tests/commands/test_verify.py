@@ -10,7 +10,6 @@ from lepton.commands.verify import main as verify_command
 from lepton.commands.verify import verify
 from lepton.errors import LeptonError
 from lepton.storage.cache_entries import read_entry, write_entry
-from tests.quick import quick_at
 from tests.tampering import forget_digests
 
 CSV = ("dataset=csv", "dataset.path=loans.csv", "dataset.target=late", "trainer.max_epochs=2")
@@ -104,20 +103,17 @@ def test_weights_to_start_from_that_changed_are_named(run, here):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "message"),
-    quick_at(
-        [
-            (
-                lambda path: path.write_text("{"),
-                "base.json: cannot be read (Expecting property name enclosed in double quotes: "
-                "line 1 column 2 (char 1)); train the run again",
-            ),
-            (
-                lambda path: edit(path, lambda content: content.update(sha256="0")),
-                "base.json: names other",
-            ),
-        ],
-        1,
-    ),
+    [
+        (
+            lambda path: path.write_text("{"),
+            "base.json: cannot be read (Expecting property name enclosed in double quotes: "
+            "line 1 column 2 (char 1)); train the run again",
+        ),
+        (
+            lambda path: edit(path, lambda content: content.update(sha256="0")),
+            "base.json: names other",
+        ),
+    ],
     ids=["damaged", "other"],
 )
 def test_a_note_of_what_an_adapter_needs_that_is_not_whole_is_named(run, change, message):

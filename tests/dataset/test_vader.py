@@ -12,7 +12,6 @@ from lepton.config.check import check
 from lepton.config.compose import compose
 from lepton.dataset.vader import VADER_FILE
 from lepton.errors import DataError
-from tests.quick import quick
 
 COUNTS = {"tweets": 4200, "reviews": 3708, "films": 10605, "news": 5190}
 
@@ -38,7 +37,7 @@ def test_the_file_is_small_and_holds_what_its_description_counts():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("source", quick(COUNTS, "reviews"))
+@pytest.mark.parametrize("source", COUNTS)
 def test_one_source_alone_can_be_learned_from(source):
     data = vader(f"dataset.source={source}")
     rows = sum(len(tensors["id"]) for tensors in data.splits.values())

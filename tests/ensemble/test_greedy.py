@@ -10,7 +10,6 @@ from lepton.ensemble.greedy import Greedy
 from lepton.errors import ConfigError
 from lepton.seeds import derive
 from lepton.testing.members import made_up_scorer
-from tests.quick import quick
 
 ONE_BAG = {"size": 40, "initial": 1, "bags": 1, "bag_share": 1.0, "library": 100}
 
@@ -72,7 +71,7 @@ def test_it_takes_what_autogluon_and_pytabkit_take(classes, task, times_chosen):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", quick(range(3), 0))
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("initial", [1, 3])
 @pytest.mark.parametrize(("classes", "task"), [(2, "binary"), (3, "multiclass")])
 def test_it_is_the_naive_selection(classes, task, initial, seed):

@@ -189,7 +189,7 @@ def test_minilms_are_averaged_with_their_adapters_or_whole(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", quick(PREDICTED, "greedy"))
+@pytest.mark.parametrize("method", PREDICTED)
 def test_predictions_of_networks_and_models_on_texts_are_combined(
     method, train, ensemble, stored, check_folder
 ):
@@ -231,8 +231,8 @@ DIFFERENT = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", quick(DIFFERENT, "strategy", "blocks"))
-@pytest.mark.parametrize("method", quick(["soup", "greedy_soup"], "soup"))
+@pytest.mark.parametrize("case", DIFFERENT)
+@pytest.mark.parametrize("method", ["soup", "greedy_soup"])
 def test_tuned_weights_that_cannot_be_averaged_are_refused_and_named(case, method, tune, ensemble):
     first, second, expected = DIFFERENT[case]
     folders = [tune(*first), tune(*second)]
@@ -253,7 +253,7 @@ APART = {  # adapters of which no mean can be taken, and whether the first is ke
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", quick(APART, "seed"))
+@pytest.mark.parametrize("case", APART)
 def test_adapters_of_other_seeds_sizes_and_kinds_are_added_into_the_weights_that_are_averaged(
     case, tune, ensemble, texts, check_folder
 ):

@@ -14,7 +14,6 @@ from lepton.example import make_spec
 from lepton.storage.predictions import SplitPredictions
 from lepton.task.binary import Binary
 from lepton.testing import EvaluatorContract
-from tests.quick import quick_rows
 
 TASK = Binary(make_spec("binary"), class_weights=None, monitor=None)
 
@@ -83,7 +82,7 @@ NULLS = [(0.05, 20, 4), (0.05, 60, 7), (0.05, 200, 18), (0.3, 200, 18)]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("rate", "tables", "most"), quick_rows(NULLS, NULLS[0]))
+@pytest.mark.parametrize(("rate", "tables", "most"), NULLS)
 def test_where_nothing_differs_a_slice_is_said_to_in_at_most_5_of_100_tables(rate, tables, most):
     generator = np.random.default_rng(1)
     alarms = 0

@@ -19,7 +19,6 @@ from lepton.explain.attributing import ExplainedOutput, integrated_gradients, ma
 from lepton.explain.input_leaves import find_leaves
 from lepton.spec import QUANTILE_LEVELS, UNSEEN_CODE
 from tests.picture_files import write_photos
-from tests.quick import quick
 
 pytest.importorskip("captum")
 SHORT = ("trainer=cpu", "optimizer.lr=0.03", "trainer.max_epochs=2", "study=explained")
@@ -111,7 +110,7 @@ SMALL = {  # networks on tables, with what makes them small
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", quick([*SMALL], "tabm"))
+@pytest.mark.parametrize("model", SMALL)
 def test_attributions_sum_to_the_difference_from_the_neutral_input(model, loans_run, lepton):
     folder = loans_run(f"model={model}", *SMALL[model])
     page, table = explained(lepton, folder, "samples=4", "steps=100")

@@ -24,7 +24,6 @@ from lepton.storage.results import read_result
 from lepton.storage.run_folder import read_config
 from lepton.training.learner import load_network
 from tests.finetune.conftest import MODELS, TABLE, training_overrides
-from tests.quick import quick
 
 CONTRASTIVE = ("finetune=contrastive", "finetune.rounds=2")
 
@@ -133,7 +132,7 @@ def tuned_by_pairs(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("standardize", quick(["true", "false"], "true"))
+@pytest.mark.parametrize("standardize", ["true", "false"])
 def test_the_head_is_trained_as_alone_on_what_the_pairs_have_tuned(
     standardize, tuned_by_pairs, build_network, pretrained, tune, tmp_path
 ):

@@ -6,7 +6,6 @@ import torch
 from lepton.finetune.machinery.adapters import merge_adapters
 from lepton.testing import check_method
 from tests.finetune.test_strategies import STRATEGIES, build_strategy
-from tests.quick import quick, quick_rows
 
 TRAINING = ("batch_size=16", "trainer=cpu", "trainer.max_epochs=2", "trainer.progress=false")
 DIGITS = ("dataset=digits", "dataset.fraction=0.05", *TRAINING)
@@ -28,7 +27,7 @@ PAIRS = [
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "model"),
-    quick_rows(PAIRS, ("lora", "vit")),
+    PAIRS,
 )
 def test_frozen_parameters_stay_and_trainable_ones_move(name, model):
     stacked = ("optimizer=sgd", "optimizer.lr=0.01")
@@ -38,7 +37,7 @@ def test_frozen_parameters_stay_and_trainable_ones_move(name, model):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("strategy", quick(["lora", "dora", "ia3"], "lora"))
+@pytest.mark.parametrize("strategy", ["lora", "dora", "ia3"])
 def test_updates_of_convolutions_are_changes_of_their_weights(strategy, build_network):
     network, data = build_network(*DIGITS, *MODELS["image_resnet"])
     network.model.double()

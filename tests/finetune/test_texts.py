@@ -12,7 +12,6 @@ from lepton.pretrained.weight_files import WEIGHTS_FILE
 from lepton.storage.run_folder import RESULT_FILE
 from lepton.training.learner import load_network
 from tests.finetune.conftest import training_overrides
-from tests.quick import quick_at
 
 DETERMINISTIC = (  # nothing drawn, and steps in proportion to gradients
     *("model.dropout=0", "model.architecture.hidden_dropout_prob=0"),
@@ -67,13 +66,10 @@ def test_another_data_set_is_read_with_the_tokens_that_the_weights_know(
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "other"),
-    quick_at(
-        [
-            (("model.gradient_checkpointing=false",), ("model.gradient_checkpointing=true",)),
-            (("batch_size=77",), ("batch_size=11", "trainer.accumulate_grad_batches=7")),
-        ],
-        1,
-    ),
+    [
+        (("model.gradient_checkpointing=false",), ("model.gradient_checkpointing=true",)),
+        (("batch_size=77",), ("batch_size=11", "trainer.accumulate_grad_batches=7")),
+    ],
     ids=["checkpointing", "accumulation"],
 )
 def test_what_spares_memory_trains_adapters_the_same(first, other, tune, pretrained):

@@ -95,9 +95,7 @@ def test_all_that_can_share_stacks_is_a_job_where_no_size_is_given(cluster):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("losses", "sizes"), [(1, [2, 2]), pytest.param(2, [2, 2, 1, 1], marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize(("losses", "sizes"), [(1, [2, 2]), (2, [2, 2, 1, 1])])
 def test_a_lost_stack_is_tried_once_more_and_then_its_runs_alone(cluster, losses, sizes, caplog):
     assert cluster(jobs_of("seed=0,1"), size=2, losses=losses) == sizes
     assert "the node has lost its power; once more" in caplog.text

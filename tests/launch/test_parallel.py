@@ -26,7 +26,6 @@ from lepton.sweep.multirun import plan_runs
 from lepton.sweep.parallelism import threads_of_run
 from lepton.sweep.progress import SweepProgress
 from lepton.training.signals import Interrupted, interrupted_by_sigterm
-from tests.quick import quick_at
 
 WINE = ("dataset=wine", "model=mlp_small,resnet", "trainer.max_epochs=2")
 DEADLY = ("dataset=wine", "model=deadly", "trainer.max_epochs=1")
@@ -83,16 +82,13 @@ def test_a_pool_goes_on_counting_and_does_not_say_again_what_was_said(here, log_
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("death", "reason"),
-    quick_at(
-        [
-            ("kill", "killed by SIGKILL"),
-            ("segfault", "killed by SIGSEGV"),
-            ("exit", "exited with code 3"),
-            ("quiet", "exited with code 0"),
-            ("memory", "MemoryError: no room"),
-        ],
-        4,
-    ),
+    [
+        ("kill", "killed by SIGKILL"),
+        ("segfault", "killed by SIGSEGV"),
+        ("exit", "exited with code 3"),
+        ("quiet", "exited with code 0"),
+        ("memory", "MemoryError: no room"),
+    ],
 )
 def test_a_death_costs_only_its_own_job_which_is_tried_once_more(trap, death, reason):
     trap(2, death)

@@ -15,7 +15,6 @@ from lepton.errors import ConfigError
 from lepton.example import make_batch, make_spec
 from lepton.storage.predictions import read_predictions
 from lepton.storage.results import finished_result
-from tests.quick import quick
 
 FAST = ("model=mlp_small", "trainer=cpu", "trainer.max_epochs=3", "trainer.progress=false")
 TABLE = ("dataset=synthetic", "dataset.rows=300")
@@ -248,7 +247,7 @@ STACKS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", quick(STACKS, "focal, soft"))
+@pytest.mark.parametrize("case", STACKS)
 def test_numbers_of_a_loss_differ_in_a_stack_and_give_what_the_runs_give_alone(gap, case):
     overrides = (*STACKS[case], *FAST, "batch_size=32", "trainer.precision=64-true")
     assert gap(*overrides) < 1e-9

@@ -11,13 +11,12 @@ from lepton import compose
 from lepton.run import train
 from lepton.vectorize.step_replay import Recording
 from tests.methods.conftest import EXACT, METHODS, SMALL
-from tests.quick import quick
 from tests.vectorize.test_checkpointing import assert_same_runs
 from tests.vectorize.test_job_group import train_stacked
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", quick([*METHODS], "mixup"))
+@pytest.mark.parametrize("method", METHODS)
 def test_members_of_a_stack_end_as_they_would_alone_by_replayed_steps(
     gap, words, method, monkeypatch
 ):

@@ -94,8 +94,8 @@ def inputs_of(config, split="train"):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("other", quick(SCALINGS, "standard"))
-@pytest.mark.parametrize("scaling", quick(SCALINGS, "quantile"))
+@pytest.mark.parametrize("other", SCALINGS)
+@pytest.mark.parametrize("scaling", SCALINGS)
 def test_further_columns_are_fitted_on_the_shots_and_the_others_as_in_the_source(
     scaling, other, source, here, caplog
 ):

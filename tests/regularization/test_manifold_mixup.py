@@ -21,7 +21,7 @@ from lepton.testing import check_method
 from lepton.training.loss import training_loss
 from tests.adversarial.options import DATA, Case
 from tests.augmentation.options import draw
-from tests.quick import quick, quick_rows
+from tests.quick import quick
 from tests.sound_files import write_tones
 
 ROWS = 12
@@ -255,7 +255,7 @@ KINDS = [(kind, at) for kind in DATA for at in ("layers", "features")]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "at"), quick_rows(KINDS, ("image", "layers")))
+@pytest.mark.parametrize(("kind", "at"), KINDS)
 def test_a_training_on_every_kind_of_data_keeps_the_contract_of_methods(kind, at, here):
     torch.set_default_dtype(torch.float32)
     if kind == "audio":

@@ -14,7 +14,6 @@ from lepton.report.figures.style import INK, PAPER, SERIES
 from lepton.report.figures.training import learning_curves, parallel_coordinates, score_by_cost
 from lepton.report.svg import MAX_BYTES, compact_svg, inline_svg
 from lepton.stats.pairs import PairedScores
-from tests.quick import quick
 from tests.report.samples import (
     binary_predictions,
     history,
@@ -59,9 +58,7 @@ FIGURES += ["binary_curves", "calibration", "paired_change", "class_curves", "re
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name", quick(FIGURES, "interaction", "class_curves", "parallel_coordinates", "calibration")
-)
+@pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_of_very_much_is_a_small_file_with_its_words_as_text(name):
     svg = compact_svg(large_figure(name))
     assert len(svg) <= MAX_BYTES

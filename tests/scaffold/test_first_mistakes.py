@@ -8,7 +8,6 @@ import yaml
 
 from lepton.config import lineage, signature
 from lepton.scaffold.template import KINDS, TEMPLATE_DIR, template_files
-from tests.quick import quick
 
 SHORT = ("trainer=cpu", "trainer.max_epochs=1", "trainer.progress=false")
 FILE = Path(__file__).with_name("first_mistakes.yaml")
@@ -54,7 +53,7 @@ def make_mistake(mistake):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", quick(OF_RUNS, OF_RUNS[0], *FIRST))
+@pytest.mark.parametrize("name", OF_RUNS)
 def test_a_first_mistake_gets_a_line_that_says_what_is_right(project, name):
     mistake = MISTAKES[name]
     make_mistake(mistake)

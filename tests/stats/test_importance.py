@@ -27,9 +27,7 @@ def test_a_balanced_grid_is_weighed_by_the_sums_of_squares_of_statsmodels():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("draws", "tolerance"), [(100, 0.02), pytest.param(400, 0.01, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize(("draws", "tolerance"), [(100, 0.02), (400, 0.01)])
 def test_chance_alone_explains_as_much_as_is_said(draws, tolerance):
     generator = np.random.default_rng(0)
     frame = pd.DataFrame({"a": np.repeat([0, 1, 2], 10), "score": 0.0})

@@ -4,13 +4,12 @@ import pytest
 
 from lepton import load
 from tests.evaluation.conftest import mine  # noqa: F401
-from tests.quick import quick
 
 SWEEP = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2", "seed=0,1")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("launcher", quick(["basic", "vectorized"], "vectorized"))
+@pytest.mark.parametrize("launcher", ["basic", "vectorized"])
 def test_runs_of_a_sweep_are_evaluated_also_those_of_a_stack(launcher, mine, lepton):  # noqa: F811
     stack = ["hydra.launcher.size=2"] if launcher == "vectorized" else []
     overrides = ["-m", *SWEEP, f"hydra/launcher={launcher}", *stack]

@@ -8,7 +8,6 @@ import lepton.run
 from lepton import load
 from lepton.errors import ConfigError, FailedRuns
 from lepton.sweep.multirun import multirun
-from tests.quick import quick
 
 BASIC = "hydra/launcher=basic"  # bit for bit, whatever the machine finds faster
 WINE = ("dataset=wine", "model=mlp_small", "trainer.max_epochs=2")
@@ -195,7 +194,7 @@ def test_failed_runs_that_are_to_be_left_are_told_and_not_trained(fragile, train
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("launcher", quick(["basic", "parallel"], "basic"))
+@pytest.mark.parametrize("launcher", ["basic", "parallel"])
 def test_a_sweep_that_is_to_fail_fast_starts_nothing_after_a_failure(fragile, launcher):
     (fragile / "2").touch()
     overrides = [*FRAGILE, "seed=1,2,3,4,5,6", f"hydra/launcher={launcher}"]
@@ -208,7 +207,7 @@ def test_a_sweep_that_is_to_fail_fast_starts_nothing_after_a_failure(fragile, la
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("launcher", quick(["basic", "parallel"], "basic"))
+@pytest.mark.parametrize("launcher", ["basic", "parallel"])
 def test_a_full_disk_stops_the_sweep_and_takes_nothing_from_it(trap, launcher, fingerprint):
     trap(2, "full")
     overrides = ["dataset=wine", "model=deadly", "trainer.max_epochs=1", "seed=1,2,3,4"]

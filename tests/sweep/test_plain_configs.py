@@ -100,7 +100,7 @@ def assert_same(session, jobs):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seed", [0, 1])
 def test_configs_and_mistakes_are_those_of_jobs_that_hydra_composes_alone(session, seed):
     rng = random.Random(seed)
     count = 150 if seed else 12

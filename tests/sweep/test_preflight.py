@@ -11,7 +11,6 @@ from lepton.errors import ConfigError, FailedRuns
 from lepton.sweep import preflight
 from lepton.sweep.multirun import multirun, plan_runs
 from lepton.sweep.preflight import look_at_jobs
-from tests.quick import quick, quick_at
 
 TABLE = ("dataset=csv", "dataset.path=t.csv", "dataset.target=y", "trainer.max_epochs=1")
 
@@ -48,7 +47,7 @@ MISTAKES = [
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("mistake", "line"), quick_at(MISTAKES, 0, 1, 3, 5))
+@pytest.mark.parametrize(("mistake", "line"), MISTAKES)
 def test_check_reads_the_data_and_builds_the_model(table, mistake, line):
     with pytest.raises(ConfigError) as error:
         check.main([*TABLE, "model=mlp_small", *mistake.split()])
@@ -174,7 +173,7 @@ def test_a_run_whose_result_is_unreadable_is_no_finished_one(table, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seconds", quick([60.0, -1.0], -1.0))
+@pytest.mark.parametrize("seconds", [60.0, -1.0])
 def test_a_strategy_that_finds_nothing_in_a_network_is_told_however_long_the_look_takes(
     table, seconds, monkeypatch
 ):

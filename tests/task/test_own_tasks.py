@@ -19,7 +19,6 @@ from lepton.errors import ConfigError
 from lepton.report.predictions import read_sample_predictions
 from lepton.rescoring.rescore import rescore_test_split, score_file
 from lepton.storage.predictions import read_predictions
-from tests.quick import quick
 from tests.task.own_tasks import Sequence
 
 FAST = ("model=mlp_small", "trainer=cpu", "trainer.max_epochs=3", "trainer.progress=false")
@@ -129,7 +128,7 @@ def test_no_more_predictions_of_a_streamed_task_are_held_than_of_a_batch(run):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("task", quick(TASKS, "sequence"))
+@pytest.mark.parametrize("task", TASKS)
 def test_a_stack_trains_a_task_of_ones_own_as_a_run_alone(train_both, task):
     write_rows(200)
     folders = train_both(*overrides_of(task), "trainer.precision=64-true", "seed=1,2")

@@ -12,7 +12,6 @@ from lepton.config.compose import compose
 from lepton.config.identity import run_id
 from lepton.config.trainer_extra import NOT_FOR_NETWORKS, SET_BY_LEPTON
 from lepton.errors import ConfigError
-from tests.quick import quick
 
 SMALL = ("dataset=synthetic", "dataset.rows=170", "batch_size=16", "trainer=cpu")
 NETWORK = (*SMALL, "model=mlp_small", "model.dropout=0.3", "trainer.max_epochs=2")
@@ -51,7 +50,7 @@ def test_every_argument_of_lightnings_trainer_is_handed_on_or_refused():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", quick(HANDED_ON, "num_sanity_val_steps", "inference_mode"))
+@pytest.mark.parametrize("name", HANDED_ON)
 def test_an_argument_reaches_lightning_and_the_result_stays(name, run, given, fingerprint):
     value = HANDED_ON[name]
     overrides = (*NETWORK, "regularization=ema")

@@ -16,7 +16,6 @@ from lepton.errors import ConfigError, LeptonError
 from lepton.run import train_checked
 from lepton.storage.results import read_result
 from lepton.training.signals import RECEIVED, Interrupted
-from tests.quick import quick
 from tests.training import counting_callbacks, lightning_modules
 
 SMALL = ("dataset=synthetic", "dataset.rows=170", "batch_size=16", "trainer=cpu")
@@ -126,7 +125,7 @@ def test_a_chosen_callback_is_a_part_of_the_id_and_none_is_not(run):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("overrides", quick([NETWORK, MODULE], NETWORK))
+@pytest.mark.parametrize("overrides", [NETWORK, MODULE])
 def test_the_state_of_a_callback_goes_on_with_the_run(overrides, run, fingerprint):
     overrides = (*overrides, "callbacks=Counting", "trainer.max_epochs=4")
     config, told = check(compose(*overrides, "study=stopped")), []
@@ -146,7 +145,7 @@ def test_the_state_of_a_callback_goes_on_with_the_run(overrides, run, fingerprin
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("overrides", quick([NETWORK, MODULE], NETWORK), ids=["network", "module"])
+@pytest.mark.parametrize("overrides", [NETWORK, MODULE], ids=["network", "module"])
 def test_early_stopping_goes_on_as_if_it_had_not_been_stopped(overrides, run, fingerprint):
     overrides = (*overrides, "callbacks=EarlyStopping", "callbacks.EarlyStopping.patience=2")
     overrides = (*overrides, "+callbacks.EarlyStopping.min_delta=0.5", "trainer.max_epochs=9")
@@ -169,7 +168,7 @@ def test_early_stopping_goes_on_as_if_it_had_not_been_stopped(overrides, run, fi
     "overrides",
     [
         pytest.param(NETWORK, id="network"),
-        pytest.param(MODULE, id="module", marks=pytest.mark.slow),
+        pytest.param(MODULE, id="module"),
     ],
 )
 def test_the_patience_of_the_trainer_is_that_of_lightnings_callback(overrides, run, fingerprint):
@@ -183,7 +182,7 @@ def test_the_patience_of_the_trainer_is_that_of_lightnings_callback(overrides, r
 
 @pytest.mark.slow
 @pytest.mark.parametrize("overrides", [NETWORK, MODULE], ids=["network", "module"])
-@pytest.mark.parametrize("name", quick(LIGHTNINGS, "ModelCheckpoint"))
+@pytest.mark.parametrize("name", LIGHTNINGS)
 def test_each_callback_of_lightnings_that_docs_list_runs(name, overrides, run, fingerprint):
     results = [
         fingerprint(folder) | {"history": None}  # to which a monitor adds what it logs

@@ -17,7 +17,6 @@ from lepton.sweep.multirun import multirun
 from lepton.task.base import Task
 from lepton.training.module import TrainingModule
 from lepton.values.finite import LossCheck, all_finite
-from tests.quick import quick_at
 
 OVERRIDES = (
     *("dataset=synthetic", "dataset.rows=170", "batch_size=16", "trainer=cpu"),  # 7 steps an epoch
@@ -77,7 +76,7 @@ def same(one, two):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("batch", "value"),
-    quick_at([(b, v) for b in (1, 4, 9) for v in (math.nan, math.inf, -math.inf)], 0, 4, 8),
+    [(b, v) for b in (1, 4, 9) for v in (math.nan, math.inf, -math.inf)],
 )
 def test_the_optimizer_does_not_move_after_the_loss_and_the_weights_before_are_kept(
     run, states, spoil, batch, value

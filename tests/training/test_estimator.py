@@ -10,7 +10,6 @@ from lepton import build
 from lepton.config.check import check
 from lepton.config.compose import compose
 from lepton.training.estimator import Estimator
-from tests.quick import quick
 
 SMALL = ["dataset=synthetic", "dataset.rows=400", "model=gradient_boosting", "model.max_iter=30"]
 
@@ -89,7 +88,7 @@ def test_each_label_has_a_model_of_its_own(fit):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("overrides", quick([[], ["dataset.classes=3"]], ["dataset.classes=3"]))
+@pytest.mark.parametrize("overrides", [[], ["dataset.classes=3"]])
 def test_balanced_class_weights_are_those_of_sklearn(overrides, fit):
     data, estimator = fit(*overrides, "task.class_weights=balanced", "dataset.noise=0.8")
     y = targets(data)

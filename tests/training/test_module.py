@@ -18,7 +18,6 @@ from lepton.method import Method
 from lepton.seeds import derive
 from lepton.task import task_for
 from lepton.training.learner import build_learner
-from tests.quick import quick, quick_rows
 
 DATA = ["dataset=synthetic", "dataset.rows=210", "batch_size=32"]
 SPEC = make_spec(task="binary")
@@ -289,9 +288,7 @@ CANCELLED = {"resnet": ("input_projection.bias", "linear2.bias")}  # by the batc
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("model", "optimizer"), quick_rows([(m, o) for m in MODELS for o in OPTIMIZERS], *QUICK_PAIRS)
-)
+@pytest.mark.parametrize(("model", "optimizer"), [(m, o) for m in MODELS for o in OPTIMIZERS])
 def test_every_trainable_parameter_moves_and_no_frozen_one(model, optimizer, tmp_path):
     small = [] if model in ("linear", "mlp") else ["model.width=16"]
     small += ["model.k=4"] if model == "tabm" else []
@@ -312,7 +309,7 @@ def test_every_trainable_parameter_moves_and_no_frozen_one(model, optimizer, tmp
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", quick(["mlp_small", "gradient_boosting"], "mlp_small"))
+@pytest.mark.parametrize("model", ["mlp_small", "gradient_boosting"])
 def test_a_heavier_class_is_predicted_more(model, tmp_path):
     overrides = [*DATA, "dataset.rows=400", f"model={model}", "trainer=cpu", "trainer.max_epochs=9"]
     overrides += ["optimizer.lr=0.01", "dataset.noise=1.5", "study=s", f"runs={tmp_path}"]

@@ -16,7 +16,6 @@ from lepton.run import train_checked
 from lepton.storage.run_folder import run_status, unfinished_folder
 from lepton.training import resume, signals
 from lepton.training.signals import Interrupted, interrupted_by_sigterm, requested, watching
-from tests.quick import quick_at
 
 LONG = (
     *("dataset=synthetic", "dataset.rows=1000", "model=resnet", "model.hidden_dropout=0.2"),
@@ -208,7 +207,7 @@ def training(start, here):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code", "name"),
-    quick_at([(signal.SIGTERM, 143, "SIGTERM"), (signal.SIGINT, 130, "Ctrl-C")], 0),
+    [(signal.SIGTERM, 143, "SIGTERM"), (signal.SIGINT, 130, "Ctrl-C")],
 )
 def test_the_command_ends_soon_says_so_in_a_line_and_goes_on(
     number, code, name, training, command, here, run, fingerprint

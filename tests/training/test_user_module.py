@@ -27,7 +27,6 @@ from lepton.training.learner import Learner, build_learner
 from lepton.training.signals import Interrupted
 from lepton.training.user_module.learner import LightningLearner
 from tests.protocols import breaches
-from tests.quick import quick, quick_at
 from tests.training import lightning_modules
 
 SMALL = ("dataset=synthetic", "dataset.rows=170", "batch_size=16", "trainer=cpu")
@@ -120,18 +119,15 @@ def trained_by_lightning(config, module_class, settings, **values):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("option", "overrides", "settings"),
-    quick_at(
-        [
-            ("classifier", (), {}),
-            ("adversaries", (), {}),
-            (
-                "classifier",
-                ("trainer.accumulate_grad_batches=3", "trainer.extra.gradient_clip_val=0.1"),
-                {"accumulate_grad_batches": 3, "gradient_clip_val": 0.1},
-            ),
-        ],
-        *(1, 2),
-    ),
+    [
+        ("classifier", (), {}),
+        ("adversaries", (), {}),
+        (
+            "classifier",
+            ("trainer.accumulate_grad_batches=3", "trainer.extra.gradient_clip_val=0.1"),
+            {"accumulate_grad_batches": 3, "gradient_clip_val": 0.1},
+        ),
+    ],
 )
 def test_its_weights_are_those_of_lightnings_own_trainer_bit_for_bit(
     option, overrides, settings, run
@@ -301,7 +297,7 @@ SETTINGS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", quick(SETTINGS, "two optimizers"))
+@pytest.mark.parametrize("case", SETTINGS)
 def test_a_training_stopped_between_epochs_ends_as_one_that_was_not(
     case, run, fingerprint, monkeypatch
 ):

@@ -23,7 +23,6 @@ from lepton.vectorize.guard import (
 from lepton.vectorize.job_group import JobGroup, StackingOptions
 from lepton.vectorize.optimizer import StackedAdam
 from lepton.vectorize.stack_size import StackTrial
-from tests.quick import quick
 from tests.vectorize.conftest import SMALL
 
 METHODS = '''"""Methods that a stack cannot train as a run alone does."""
@@ -133,7 +132,7 @@ WORDS = "numbers that are not `draw`'s"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", quick(["noise", "frozen", "late"], "late"))
+@pytest.mark.parametrize("method", ["noise", "frozen", "late"])
 def test_a_method_with_numbers_of_its_own_is_found_out_in_training(methods, no_trial, method):
     np.random.seed(0)
     overrides = (*SMALL, f"regularization={method}", "trainer.max_epochs=20", "seed=range(4)")

@@ -10,7 +10,6 @@ from lepton.config.check import check
 from lepton.config.identity import run_id
 from lepton.dataset.clean import text_rows
 from lepton.dataset.text_csv import TextCsv
-from tests.quick import quick
 
 MODELS = {"pieces": ("model=text_cnn",), "pairs": ("model=text_cnn", "dataset.text=[text,other]")}
 
@@ -58,7 +57,7 @@ def same_data(data, other):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", quick(MODELS, "pairs"))
+@pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("ending", ["parquet", "csv"])
 def test_streamed_tokens_are_those_in_memory(ending, model, reviews, monkeypatch):
     in_memory = build.data(config_of(reviews, ending, *MODELS[model]))

@@ -11,7 +11,6 @@ from lepton.ensemble.combiner import ValidationPredictions
 from lepton.ensemble.machinery.fitting import assign_folds, fit_ensemble, picked_member_score
 from lepton.ensemble.machinery.pool import make_pool
 from tests.ensemble.conftest import compose_ensemble as compose
-from tests.quick import quick
 
 LEARNING = ["method=weighted", "method=greedy", "method=stacking"]
 
@@ -33,7 +32,7 @@ def validation_of(pool, target=None):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("override", quick(LEARNING, "method=weighted"))
+@pytest.mark.parametrize("override", LEARNING)
 def test_targets_of_a_fold_do_not_move_its_own_predictions(study, override, monkeypatch):
     method, pool = make_method_and_pool(study("binary"), override)
     validation = validation_of(pool)
@@ -76,9 +75,7 @@ def test_a_stack_is_scored_worse_than_on_the_rows_it_learned(study):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "override", quick(["method=mean", "method=median", "method=stacking"], "method=median")
-)
+@pytest.mark.parametrize("override", ["method=mean", "method=median", "method=stacking"])
 def test_contribution_is_the_score_minus_that_of_the_ensemble_without(study, override):
     folders = study("binary")
     method, pool = make_method_and_pool(folders, override)

@@ -19,7 +19,7 @@ from lepton.errors import ConfigError, LeptonError
 from lepton.metric.scoring import score
 from lepton.storage.predictions import predictions_from_frame
 from tests.ensemble.conftest import SMALL, STUDIES, compose_ensemble
-from tests.quick import quick, quick_rows
+from tests.quick import quick_rows
 from tests.tampering import forget_digests
 
 METHODS = {  # those that do something of their own for a task
@@ -178,7 +178,7 @@ def test_a_member_that_was_trained_again_and_predicts_otherwise_is_told(study, e
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", quick(["stack.skops", "spec.json", "config.yaml"], "spec.json"))
+@pytest.mark.parametrize("name", ["stack.skops", "spec.json", "config.yaml"])
 def test_a_file_of_an_ensemble_that_is_gone_or_wrong_is_told_in_a_line(study, ensemble, name):
     study("binary")
     folder = ensemble("runs=binary", "method=stacking", *QUICK).folder
@@ -373,7 +373,7 @@ def test_a_run_named_twice_is_one_member(study):
     ("limits", "most_members"),
     [(["max_members=2"], 2), (["max_size={two}"], 2), (["max_size={three}"], 3)],
 )
-@pytest.mark.parametrize("method", quick(["mean", "stacking", "greedy"], "greedy"))
+@pytest.mark.parametrize("method", ["mean", "stacking", "greedy"])
 def test_limits_hold_for_members_and_bytes(study, ensemble, method, limits, most_members):
     sizes = sorted(read_input(folder).size for folder in study("binary"))
     overrides = [limit.format(two=sum(sizes[:2]), three=sum(sizes[:3])) for limit in limits]

@@ -22,7 +22,7 @@ from tests.finetune.architectures.test_trained_parameters import (
     built,
     trainable,
 )
-from tests.quick import quick, quick_rows
+from tests.quick import quick
 
 ADAPTERS = ["lora", "adalora", "dora", "ia3", "vera"]
 LEARNED = "encoder.prompt.prompt_encoder.default.embedding.weight"
@@ -32,7 +32,7 @@ QUICK = [*(("gpt2", strategy) for strategy in ADAPTERS), ("albert", "lora"), ("c
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "strategy"), quick_rows(PAIRS, *QUICK))
+@pytest.mark.parametrize(("name", "strategy"), PAIRS)
 @torch.no_grad()
 def test_adapters_begin_as_the_network_and_merge_into_it(name, strategy):
     untuned, batch = built(name)

@@ -179,7 +179,7 @@ def test_a_run_may_start_from_an_adapted_run(tune, build_network):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "second"),
-    quick_rows([("lora", "lora"), ("dora", "lora"), ("lora", "adalora")], ("lora", "lora")),
+    [("lora", "lora"), ("dora", "lora"), ("lora", "adalora")],
 )
 def test_adapters_on_an_adapted_run_begin_as_it_predicts_and_leave_what_it_learned(
     first, second, tune, build_network
@@ -216,7 +216,7 @@ LORA_VARIANTS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", quick([*LORA_VARIANTS], "pissa"))
+@pytest.mark.parametrize("variant", LORA_VARIANTS)
 def test_a_variant_of_lora_is_read_back_and_may_be_started_from(variant, tune, build_network):
     words = ("optimizer.lr=0.05", *LORA_VARIANTS[variant])
     folder = tune("lora", "mlp", *words)
@@ -342,7 +342,7 @@ def test_fewer_examples_leave_the_features_of_validation_and_test(build_network,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", quick(["mlp", "reader"], "mlp"))
+@pytest.mark.parametrize("model", ["mlp", "reader"])
 def test_the_second_phase_starts_from_the_best_probe(model, tune, pretrained, monkeypatch):
     source, thawed_states = pretrained(model), []
     from lepton.finetune.lp_ft import ProbeThenFull
@@ -404,8 +404,8 @@ QUICK_STOPPED_RUNS = (  # each way of saving, and of phases
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("every", quick([10, 3], 10))
-@pytest.mark.parametrize(("model", "name"), quick_rows(STOPPED_RUNS, *QUICK_STOPPED_RUNS))
+@pytest.mark.parametrize("every", [10, 3])
+@pytest.mark.parametrize(("model", "name"), STOPPED_RUNS)
 def test_a_tuning_stopped_again_and_again_ends_as_one_that_was_not(
     model, name, every, pretrained, stopped, run, fingerprint
 ):
@@ -457,9 +457,7 @@ def test_forgetting_is_the_sources_head_on_the_tuned_backbone(tune, pretrained):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "task", quick(["multiclass", "binary", "regression", "multilabel"], "binary", "regression")
-)
+@pytest.mark.parametrize("task", ["multiclass", "binary", "regression", "multilabel"])
 def test_before_is_the_best_of_scikit_learns_heads(task, build_network, pretrained):
     from sklearn.linear_model import LogisticRegression, Ridge
 

@@ -20,7 +20,7 @@ from tests.finetune.architectures.test_trained_parameters import LORA, built
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("use_dora", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("use_dora", [False, True])
 def test_updates_of_turned_layers_are_those_of_the_weights_as_they_multiply(use_dora, tmp_path):
     sizes = {"vocab_size": 50, "n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": 40}
     transformers.GPT2Model(transformers.GPT2Config(**sizes)).save_pretrained(tmp_path)

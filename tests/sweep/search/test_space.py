@@ -17,7 +17,6 @@ from lepton.storage.study_table import load
 from lepton.sweep.multirun import multirun, plan_runs
 from lepton.sweep.search.proposals import Proposals
 from lepton.sweep.search.space import read_space
-from tests.quick import quick
 from tests.sound_files import write_tones
 
 OPTIONS = find_options()
@@ -118,7 +117,7 @@ def test_every_value_of_a_space_lies_in_its_range(name, here):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", quick(NAMES, "mlp", "gradient_boosting"))
+@pytest.mark.parametrize("name", NAMES)
 def test_a_trial_of_every_space_trains(name, here, run):
     overrides_of_space = OVERRIDES.get(name, TABLE)
     if {*SOUNDS} <= {*overrides_of_space}:
