@@ -62,30 +62,31 @@ def fit_inside(
     """Trains on all rows, as long as folds of them say.
 
     Returns the data as `Learner.fit` does, and what is kept of the folds' predictions of each row.
-    Raises: ConfigError where the rows do not define the monitored metric; as `fold_positions` and
-        `Learner.fit`.
+    Raises: as `divided` and `Learner.fit`.
     """
-    refuse_undefined(learner.task, data.splits["val"])
+    folds, chooses = divided(learner, data)
+    if line := unlearned_line(data, folds):
+        log_once(line)
     if isinstance(learner, Estimator):
-        folds = _told_folds(data, FOLDS)
         return data, _fit_estimator(config, learner, data, folds, folder)
     assert isinstance(learner, Network)
-    tuning, strategy = learner.fine_tuning, next(iter(learner.methods), None)
-    is_cheap = chooses = tuning is None
-    if tuning is not None and strategy is not None:
-        is_cheap, chooses = strategy.probes, tuning.ends_with_head(strategy)
-    folds = _told_folds(data, FOLDS if is_cheap else FEW_FOLDS)
     learner.know_features(data)
     pooled = _pooled(config, data, folds, folder, tell, every_epoch=chooses)
     return _fit_network(learner, data, folder, pooled, folds, chooses=chooses)
 
 
-def _told_folds(data: Data, count: int) -> list[np.ndarray]:
-    """The folds, of which is told what their validation cannot judge."""
-    folds = fold_positions(data, count)
-    if line := unlearned_line(data, folds):
-        log_once(line)
-    return folds
+def divided(learner: Learner, data: Data) -> tuple[list[np.ndarray], bool]:
+    """The folds of a learner's training rows, and whether they choose among its epochs.
+
+    Raises: ConfigError where the rows do not define the monitored metric; as `fold_positions`.
+    """
+    refuse_undefined(learner.task, data.splits["val"])
+    is_cheap = chooses = True
+    if isinstance(learner, Network) and (tuning := learner.fine_tuning) is not None:
+        is_cheap = chooses = False
+        if (strategy := next(iter(learner.methods), None)) is not None:
+            is_cheap, chooses = strategy.probes, tuning.ends_with_head(strategy)
+    return fold_positions(data, FOLDS if is_cheap else FEW_FOLDS), chooses
 
 
 def _fit_estimator(

@@ -73,6 +73,38 @@ def test_every_job_of_a_sweep_is_looked_at_before_the_first_starts(table):
     assert not Path("runs").exists()
 
 
+@pytest.mark.parametrize(
+    ("trained", "tested", "words", "line"),
+    [
+        (
+            ["good", "good", "good", "bad", "good", "good"],
+            ["good", "bad"],
+            [],
+            "dataset.validation=inside: class 'bad' has 1 row in the train split, which folds",
+        ),
+        (
+            [1.0] * 6,
+            [1.0, 2.0],
+            ["dataset.task=regression", "task.monitor=r2"],
+            "task.monitor: r2 is undefined on the 6 training rows",
+        ),
+    ],
+)
+def test_rows_that_folds_cannot_judge_are_told_before_the_first_start(
+    here, trained, tested, words, line
+):
+    rows = [*(f"train,{y}" for y in trained), *(f"test,{y}" for y in tested)]
+    Path("t.csv").write_text(
+        "a,part,y\n" + "".join(f"{i % 3},{row}\n" for i, row in enumerate(rows))
+    )
+    inside = ["dataset.validation=inside", "dataset.split=column", "dataset.split_column=part"]
+    with pytest.raises(ConfigError) as error:
+        multirun([*TABLE, *inside, *words, "model=linear,mlp_small", "seed=0,1"])
+    (told,) = error.value.problems
+    assert told.startswith(line)
+    assert not Path("runs").exists()
+
+
 @pytest.mark.slow
 def test_a_tracker_that_is_not_installed_is_one_line_before_the_first_start(table, monkeypatch):
     monkeypatch.setitem(sys.modules, "mlflow", None)
@@ -107,6 +139,13 @@ class Own(Linear):
         super().__init__(**values)
         open("built", "a").write("once")
 """
+STRATEGY = """from lepton.finetune.machinery.phase_plan import HeadPlan
+from lepton.method import Method
+
+class HeadOfPhases(Method):
+    def phases(self):
+        return [HeadPlan(standardize=True)]
+"""
 
 
 @pytest.mark.slow
@@ -123,6 +162,18 @@ def test_only_check_runs_code_of_the_users_own(table, monkeypatch):
         look_at_jobs(jobs, own_code=True)
     look_at_jobs(plan_runs([*TABLE, "model=own"], sweep=True).jobs, own_code=True)
     assert Path("built").read_text() == "once"
+
+
+@pytest.mark.slow
+def test_phases_that_a_strategy_says_wrongly_are_told_by_check(table, monkeypatch):
+    multirun([*TABLE, "model=mlp_small", "logger=none", "study=source"])
+    Path("mine_to_tune.py").write_text(STRATEGY)
+    Path("conf/finetune").mkdir(parents=True)
+    Path("conf/finetune/own.yaml").write_text("_target_: mine_to_tune.HeadOfPhases\n")
+    monkeypatch.syspath_prepend(str(Path.cwd()))
+    allow("mine_to_tune")
+    with pytest.raises(ConfigError, match="HeadOfPhases has `probes = False`, which is to be True"):
+        check.main([*TABLE, "model=mlp_small", "init_from=source", "finetune=own"])
 
 
 @pytest.mark.slow
