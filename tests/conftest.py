@@ -21,6 +21,7 @@ import pandas as pd
 import pytest
 
 from lepton.cli import GARBAGE_THRESHOLD
+from lepton.storage.cache_locks import let_go
 from tests.composed_once import keep_compositions
 from tests.deadly import has_ended, trap  # noqa: F401
 from tests.thread_pools_once import keep_thread_pools
@@ -100,6 +101,13 @@ def pytest_collection():
         gc.enable()
 
 
+def pytest_collection_modifyitems(items):
+    """Refuses a test of the slow part that is one of a campaign too, which takes minutes."""
+    for item in items:
+        if {"slow", "campaign"} <= {mark.name for mark in item.iter_markers()}:
+            raise pytest.UsageError(f"{item.nodeid} is marked slow and campaign: one of them")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol():
     """Leaves no folder of a test among those that modules are found in, and begins the random
@@ -167,11 +175,12 @@ def caches(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def cache(caches, monkeypatch):
-    """A cache folder of the test's own."""
+    """A cache folder of the test's own, of which no lock stays open: a process has few files."""
     folder = next(caches)
     folder.mkdir()
     monkeypatch.setenv("LEPTON_CACHE", str(folder))
-    return folder
+    yield folder
+    let_go(folder)
 
 
 @pytest.fixture

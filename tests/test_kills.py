@@ -3,6 +3,7 @@
 import pytest
 
 from scripts import campaign_kills, campaign_ranks
+from tests.quick import more_and_more
 
 
 @pytest.mark.parametrize(
@@ -17,13 +18,7 @@ def test_a_sweep_that_was_killed_ends_as_one_that_was_not(kills, cases, here, ca
     assert findings == 0, capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    "kills",
-    [
-        pytest.param(2, marks=pytest.mark.slow),
-        pytest.param(50, marks=pytest.mark.campaign),
-    ],
-)
+@pytest.mark.parametrize("kills", more_and_more(2, 50))
 def test_the_driver_of_a_sweep_outlives_the_processes_of_its_runs(kills, here, capsys):
     findings = campaign_ranks.campaign(kills, seed=kills)
     assert findings == 0, capsys.readouterr().out
