@@ -43,6 +43,10 @@ PACKAGES = {  # that carry the weights of options
 }
 COMPARED = ["model=linear,mlp_small", "regularization=none,label_smoothing", "optimizer.lr=0.1,0.2"]
 SHORT = ["trainer.max_epochs=1", "trainer.accelerator=cpu"]
+SHORTER = {  # what else takes less of options that take minutes as they are shown
+    "finetune=contrastive": ["finetune.rounds=1", "dataset.source=tweets"],
+    "evaluation=adversarial": ["evaluation.adversarial.max_rows=50"],
+}
 
 
 def commands(pages=GUIDES):
@@ -168,8 +172,8 @@ def test_a_shown_command_checks_or_answers(lepton, loans, pretrained, words, req
 @pytest.mark.parametrize("words", quick(*single_runs()))
 def test_a_shown_single_run_trains(lepton, loans, pretrained, words):
     need_packages(words)
-    short = [*SHORT, "finetune.rounds=1"] if "finetune=contrastive" in words else SHORT
-    assert lepton(*words[1:], *short)[0] == 0
+    short = [key for word, keys in SHORTER.items() if word in words for key in keys]
+    assert lepton(*words[1:], *SHORT, *short)[0] == 0
 
 
 def test_the_python_of_the_readme_runs(here, capsys):
