@@ -1,4 +1,4 @@
-"""One more process of a distributed fit: `python -m lepton.worker FOLDER`."""
+"""One more process of a distributed fit: `python -m lepton.worker FOLDER WORKING_DIRECTORY`."""
 
 import os
 import sys
@@ -26,4 +26,5 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    os.chdir(sys.argv[2])  # within a job of Hydra's it is started in another
     main(Path(sys.argv[1]))

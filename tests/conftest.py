@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hydra.core.hydra_config import HydraConfig
 
 from lepton.cli import GARBAGE_THRESHOLD
 from lepton.storage.cache_locks import let_go
@@ -158,6 +159,7 @@ def process_state(monkeypatch):
         monkeypatch.setenv(name, "")  # so that what the test leaves is taken back
         os.environ.pop(name)
     monkeypatch.setenv("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", None)  # which `--cfg` sets
     log = logging.getLogger("lepton")
     for name, value in (("handlers", []), ("level", logging.NOTSET), ("propagate", True)):
         monkeypatch.setattr(log, name, value)

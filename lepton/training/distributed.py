@@ -1,6 +1,7 @@
 """The further processes of a distributed fit: how Lightning starts them, and their clean end."""
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -19,7 +20,8 @@ SECONDS_TO_END = 20  # for a process whose fit is over
 
 @contextmanager
 def run_further_processes(folder: Path) -> Iterator[None]:
-    """Lets Lightning start its processes as `python -m lepton.worker FOLDER`, and cleans up after.
+    """Lets Lightning start its processes as `python -m lepton.worker FOLDER WORKING_DIRECTORY`, and
+    cleans up after.
 
     The command line of the first process would run a whole sweep in every process. A fit that does
     not notice that one of them has failed, as while it waits for all to begin, ends with this
@@ -27,9 +29,9 @@ def run_further_processes(folder: Path) -> Iterator[None]:
 
     Raises: WorkerLost where the fit ends because one of them was killed.
     """
-    killed = ""
+    killed, on_lost = "", partial(_tell, folder)
     try:
-        with further_processes_run("lepton.worker", str(folder), on_lost=partial(_tell, folder)):
+        with further_processes_run("lepton.worker", str(folder), os.getcwd(), on_lost=on_lost):
             try:
                 yield
             finally:

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
 
 from lepton import build, load, train
 from lepton.config.check import check
@@ -170,6 +172,20 @@ def test_every_run_of_a_sweep_takes_two_processes_and_the_next_one_process(tmp_p
     assert sorted(table["seed"]) == [0, 0, 1]
     assert not torch.distributed.is_initialized()
     assert not list(tmp_path.glob("sweep/*.part"))
+
+
+@pytest.mark.slow
+def test_two_processes_work_in_the_folder_to_which_a_job_of_hydras_has_changed(
+    here, reachable, monkeypatch
+):
+    began = {"hydra": {"runtime": {"cwd": str(here)}, "run": {"dir": "job"}}}
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", OmegaConf.create(began))
+    Path("job").mkdir()
+    monkeypatch.chdir("job")
+    Path("rows.csv").write_text("x,y\n" + "".join(f"{i % 7},{i % 2}\n" for i in range(80)))
+    table = ("dataset=csv", "dataset.path=rows.csv", "dataset.target=y", "model=linear")
+    result = train(compose(*table, *TWO_PROCESSES, "trainer.max_epochs=1", "batch_size=8"))
+    assert (here / "job" / "runs" / "default" / result.run / "result.json").is_file()
 
 
 @pytest.mark.slow
