@@ -82,10 +82,9 @@ def divided(learner: Learner, data: Data) -> tuple[list[np.ndarray], bool]:
     """
     refuse_undefined(learner.task, data.splits["val"])
     is_cheap = chooses = True
-    if isinstance(learner, Network) and (tuning := learner.fine_tuning) is not None:
-        is_cheap = chooses = False
-        if (strategy := next(iter(learner.methods), None)) is not None:
-            is_cheap, chooses = strategy.probes, tuning.ends_with_head(strategy)
+    if isinstance(learner, Network) and learner.fine_tuning is not None:
+        strategy = learner.methods[0]
+        is_cheap, chooses = strategy.probes, learner.fine_tuning.ends_with_head(strategy)
     return fold_positions(data, FOLDS if is_cheap else FEW_FOLDS), chooses
 
 
