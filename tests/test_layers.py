@@ -47,7 +47,7 @@ LAYERS = (  # top to bottom: a module may import from its own package and from r
     ("storage",),
     ("randomness",),
     ("compat",),
-    ("errors", "groups", "seeds", "values"),
+    ("errors", "groups", "processes", "seeds", "values"),
     ("foreign_text",),
 )
 ROW = {package: number for number, row in enumerate(LAYERS) for package in row}

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lepton.errors import LeptonError
-from lepton.launch.process_environment import ProcessEnvironment
 from lepton.launch.stacks import Ends, ReasonByFolder, train_group
+from lepton.processes.environment import ProcessEnvironment
 from lepton.storage.stack_records import StackRecords
 from lepton.sweep.attempt import attempt_job
 from lepton.sweep.job import Job

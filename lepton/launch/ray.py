@@ -11,12 +11,12 @@ from lepton.compat.optional import import_optional
 from lepton.errors import LeptonError
 from lepton.launch.cluster import run_on_cluster
 from lepton.launch.cluster_pieces import Piece, check_size, cut_into_pieces, train_piece
-from lepton.launch.process_environment import (
+from lepton.launch.stacks import Ends, ReasonByFolder
+from lepton.processes.environment import (
     ProcessEnvironment,
     exported_python_path,
     lepton_variables,
 )
-from lepton.launch.stacks import Ends, ReasonByFolder
 from lepton.sweep.job import Job
 from lepton.sweep.parallelism import available_cores, threads_of_run
 from lepton.sweep.progress import SweepProgress

@@ -14,8 +14,8 @@ from lepton.compat.optional import import_optional
 from lepton.errors import LeptonError, WorkerLost
 from lepton.launch.cluster import Refused, run_on_cluster
 from lepton.launch.cluster_pieces import Piece, check_size, cut_into_pieces, train_piece
-from lepton.launch.process_environment import ProcessEnvironment, exported_python_path
 from lepton.launch.stacks import Ends, ReasonByFolder
+from lepton.processes.environment import ProcessEnvironment, exported_python_path
 from lepton.sweep.job import Job
 from lepton.sweep.parallelism import fitting_workers
 from lepton.sweep.progress import SweepProgress

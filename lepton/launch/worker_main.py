@@ -10,7 +10,7 @@ from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from threading import Thread
 
-from lepton.launch.process_environment import ProcessEnvironment
+from lepton.processes.environment import ProcessEnvironment
 from lepton.sweep.attempt import JobOutcome, attempt_job
 from lepton.sweep.job import Job
 from lepton.training import terminal_line

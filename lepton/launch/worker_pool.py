@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from lepton.errors import TimedOut, WorkerLost
-from lepton.launch.process_environment import ProcessEnvironment
 from lepton.launch.worker_main import INTERRUPTED, count_gpus, train_job
 from lepton.launch.worker_process import WorkerProcess, end_workers, start_worker_server
+from lepton.processes.environment import ProcessEnvironment
 from lepton.storage.run_log import SHOWN_LINES
 from lepton.sweep.attempt import OUT_OF_MEMORY, JobOutcome, failure_outcome, log_level
 from lepton.sweep.job import Job

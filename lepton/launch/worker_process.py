@@ -15,8 +15,8 @@ from pebble import ProcessExpired, ProcessPool
 
 from lepton.compat.multiprocessing import WorkerContext, start_fork_server, stop_fork_server
 from lepton.errors import LeptonError, TimedOut, WorkerLost
-from lepton.launch.process_environment import ProcessEnvironment, exported_python_path
 from lepton.launch.worker_main import GRACE_SECONDS, LOG_MARK, begin_worker
+from lepton.processes.environment import ProcessEnvironment, exported_python_path
 from lepton.training import terminal_line
 
 PRELOADED = (  # modules that workers share with the server that forks them

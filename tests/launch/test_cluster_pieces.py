@@ -8,7 +8,7 @@ from lepton import load
 from lepton.errors import LeptonError, WorkerLost
 from lepton.launch.cluster import run_on_cluster
 from lepton.launch.cluster_pieces import check_size, cut_into_pieces, train_piece
-from lepton.launch.process_environment import ProcessEnvironment
+from lepton.processes.environment import ProcessEnvironment
 from lepton.storage.stack_records import StackRecords
 from lepton.sweep.multirun import multirun, plan_runs
 from lepton.sweep.progress import SweepProgress

@@ -17,9 +17,9 @@ from lepton.compat.multiprocessing import stop_fork_server
 from lepton.errors import LeptonError
 from lepton.launch.basic import Basic
 from lepton.launch.parallel import Parallel
-from lepton.launch.process_environment import ProcessEnvironment
 from lepton.launch.worker_pool import WorkerPool
 from lepton.launch.worker_process import WorkerProcess, end_workers, start_worker_server
+from lepton.processes.environment import ProcessEnvironment
 from lepton.storage.run_folder import read_failure, run_status
 from lepton.storage.run_log import SHOWN_LINES
 from lepton.sweep.multirun import plan_runs

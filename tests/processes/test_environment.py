@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lepton.launch.process_environment import ProcessEnvironment, exported_python_path
+from lepton.processes.environment import ProcessEnvironment, exported_python_path
 
 
 @pytest.fixture
