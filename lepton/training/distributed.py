@@ -11,6 +11,7 @@ import torch.distributed
 
 from lepton.compat.lightning import end_further_processes, further_processes_run
 from lepton.errors import WorkerLost
+from lepton.processes.environment import exported_python_path
 from lepton.storage.run_folder import CONFIG_FILE, finished_folder, read_config
 from lepton.storage.run_writing import record_failure
 
@@ -31,7 +32,10 @@ def run_further_processes(folder: Path) -> Iterator[None]:
     """
     killed, on_lost = "", partial(_tell, folder)
     try:
-        with further_processes_run("lepton.worker", str(folder), os.getcwd(), on_lost=on_lost):
+        with (
+            exported_python_path(),
+            further_processes_run("lepton.worker", str(folder), os.getcwd(), on_lost=on_lost),
+        ):
             try:
                 yield
             finally:

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -6,8 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import OmegaConf
 
 from lepton import build, load, train
 from lepton.config.check import check
@@ -174,18 +174,38 @@ def test_every_run_of_a_sweep_takes_two_processes_and_the_next_one_process(tmp_p
     assert not list(tmp_path.glob("sweep/*.part"))
 
 
+PROGRAM = """
+import hydra
+import lepton
+
+@hydra.main(version_base=None)
+def app(_):
+    lepton.allow("beside")
+    table = ["dataset=csv", "dataset.path=rows.csv", "dataset.target=y", "batch_size=8"]
+    two = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "trainer.max_epochs=1"]
+    open("rows.csv", "w").write("x,y\\n" + "".join(f"{i % 7},{i % 2}\\n" for i in range(80)))
+    own = ["model=linear", "model._target_=beside.Own"]
+    lepton.train(lepton.compose(*table, *two, *own))
+
+if __name__ == "__main__":
+    app()
+"""
+OWN = "from lepton.model.linear import Linear\nclass Own(Linear): pass\n"
+
+
 @pytest.mark.slow
-def test_two_processes_work_in_the_folder_to_which_a_job_of_hydras_has_changed(
-    here, reachable, monkeypatch
+@pytest.mark.parametrize("changes", ["true", "false"])
+def test_two_processes_of_a_program_of_hydras_share_its_folder_and_its_modules(
+    changes, here, reachable
 ):
-    began = {"hydra": {"runtime": {"cwd": str(here)}, "run": {"dir": "job"}}}
-    monkeypatch.setattr(HydraConfig.instance(), "cfg", OmegaConf.create(began))
-    Path("job").mkdir()
-    monkeypatch.chdir("job")
-    Path("rows.csv").write_text("x,y\n" + "".join(f"{i % 7},{i % 2}\n" for i in range(80)))
-    table = ("dataset=csv", "dataset.path=rows.csv", "dataset.target=y", "model=linear")
-    result = train(compose(*table, *TWO_PROCESSES, "trainer.max_epochs=1", "batch_size=8"))
-    assert (here / "job" / "runs" / "default" / result.run / "result.json").is_file()
+    Path("program").mkdir()
+    Path("program", "app.py").write_text(PROGRAM)
+    Path("program", "beside.py").write_text(OWN)
+    words = ["program/app.py", f"hydra.job.chdir={changes}", "hydra.run.dir=job"]
+    process = subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=300)
+    assert process.returncode == 0, process.stdout + process.stderr
+    runs = here / "job" / "runs" if changes == "true" else here / "runs"
+    assert len([*runs.glob("default/*/result.json")]) == 1
 
 
 @pytest.mark.slow
