@@ -253,31 +253,37 @@ def _read_data(config: dict[str, Any]) -> "Data | None":
 
 
 def _build_learner(config: dict[str, Any], data: "Data") -> "Learner":
-    from lepton.training.learner import build_learner
-
-    return build_learner(config, data.spec)
-
-
-def _try_training_options(config: dict[str, Any], learner: "Learner", data: "Data") -> None:
-    """Makes what else a training needs of its config and data.
+    """A learner to look at, whose rows can be divided and whose phases can be planned.
 
     Raises: ConfigError for values that are refused; DataError for rows that folds cannot divide.
     """
-    from lepton import build
     from lepton.config.validation import is_inside
-    from lepton.evaluation.adding import refuse_evaluations_of
     from lepton.finetune.machinery.phase_plan import plans_of
-    from lepton.optimizer.parameter_groups import parameter_groups
     from lepton.training.inside import divided
+    from lepton.training.learner import build_learner
+    from lepton.training.network import Network
+
+    learner = build_learner(config, data.spec)
+    if is_inside(config):
+        divided(learner, data)
+    if isinstance(learner, Network) and learner.fine_tuning is not None:
+        plans_of(learner.methods[0])
+    return learner
+
+
+def _try_training_options(config: dict[str, Any], learner: "Learner", data: "Data") -> None:
+    """Makes what else a training needs of its config.
+
+    Raises: ConfigError for values that are refused.
+    """
+    from lepton import build
+    from lepton.evaluation.adding import refuse_evaluations_of
+    from lepton.optimizer.parameter_groups import parameter_groups
     from lepton.training.network import Network
 
     refuse_evaluations_of(config, learner, data)
-    if is_inside(config):
-        divided(learner, data)
     if not isinstance(learner, Network):
         return
-    if learner.fine_tuning is not None:
-        plans_of(learner.methods[0])
     groups = parameter_groups(learner.model)
     for method in learner.methods:
         groups = method.groups(learner.model, groups)
