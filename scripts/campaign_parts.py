@@ -42,7 +42,7 @@ PRELOADED = (
     *("lepton.vectorize.job_group", "lepton.dataset.wine", "lepton.preprocessing.quantile"),
 )
 SERVER.set_forkserver_preload(list(PRELOADED))
-SERVER_VARIABLES = {"PYTHONPATH": ROOT, "OMP_NUM_THREADS": "1"}  # where this process has no others
+VARIABLES = {"PYTHONPATH": ROOT, "OMP_NUM_THREADS": "1"}  # of the server and of what it starts
 CHECKED = ("metrics", "score", "trained", "epochs", "best_epoch", "parameters", "rows")
 
 
@@ -55,13 +55,13 @@ class Command:
             "arguments": arguments,
             "folder": os.getcwd(),
             "output": str(self.output),
-            "environment": {MARK: self.mark, "PYTHONPATH": ROOT, "OMP_NUM_THREADS": "1"},
+            "environment": {MARK: self.mark, **VARIABLES},
             "root": ROOT,
         }
         self.process: BaseProcess = SERVER.Process(target=exec, args=(COMMAND, variables))
         self.output.unlink(missing_ok=True)
         self.started = time.monotonic()
-        with patch.dict(os.environ, SERVER_VARIABLES | os.environ):
+        with patch.dict(os.environ, VARIABLES):
             self.process.start()
 
     def wait(self, seconds: float | None = None) -> int | None:

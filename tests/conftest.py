@@ -155,10 +155,12 @@ def offline(monkeypatch):
 @pytest.fixture(autouse=True)
 def process_state(monkeypatch):
     """Undoes after each test what the command sets for a whole process."""
-    for name in ("LEPTON_ALLOW", "LEPTON_CONFIG_DIR", "HYDRA_FULL_ERROR"):
+    python_path = os.environ.get("PYTHONPATH")
+    for name in ("LEPTON_ALLOW", "LEPTON_CONFIG_DIR", "HYDRA_FULL_ERROR", "PYTHONPATH"):
         monkeypatch.setenv(name, "")  # so that what the test leaves is taken back
         os.environ.pop(name)
-    monkeypatch.setenv("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
+    if python_path is not None:
+        os.environ["PYTHONPATH"] = python_path
     monkeypatch.setattr(HydraConfig.instance(), "cfg", None)  # which `--cfg` sets
     log = logging.getLogger("lepton")
     for name, value in (("handlers", []), ("level", logging.NOTSET), ("propagate", True)):
